@@ -1,0 +1,69 @@
+//! Every time and retention default of the engine, with the reason for each.
+
+use std::{num::NonZeroU64, time::Duration};
+
+/// Time between blocks while nothing waits: the chain's heartbeat.
+///
+/// It bounds how old the proof of "nothing changed" can be, and costs one block (about 0.7 kB
+/// and a few fsyncs).
+pub const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long validators wait for a leader's block.
+///
+/// An honest idle leader stays silent for [`IDLE_INTERVAL`]; the rest is for building, one way
+/// across the world, and a slow disk. A dead leader costs this once per turn until
+/// [`SKIP_TIMEOUT`] takes over.
+pub const LEADER_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// How long validators wait for a notarized block to be certified: the leader's time plus
+/// execution and a vote round.
+pub const CERTIFICATION_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Time between two attempts to leave a view in which nothing works (for instance while no
+/// quorum is reachable).
+pub const TIMEOUT_RETRY: Duration = Duration::from_secs(5);
+
+/// Silence after which a validator's turns are skipped at once.
+pub const SKIP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time a peer has to answer a request for a block or certificate: a 1 MiB block at 8 Mbit/s.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pause before an unanswered request is repeated: spares a peer that is just starting.
+pub const FETCH_RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// Views behind the finalized one whose votes and blocks are kept for peers that lag.
+///
+/// About four minutes of an idle chain; whoever lags further fetches finalized blocks instead.
+pub const VIEW_RETENTION: u64 = 256;
+
+/// Finalized blocks (and their certificates) kept on disk.
+///
+/// Nearly three hours of an idle chain; state and history beyond belong to the application. Rounded up to whole
+/// files, so up to 1,024 more are kept.
+pub const RETAIN_BLOCKS: NonZeroU64 = NonZeroU64::new(10_000).expect("10,000 is not zero");
+
+/// Heights of one epoch, that is of one validator set: without end, until the ledger can change
+/// validators.
+pub const EPOCH_HEIGHTS: NonZeroU64 = NonZeroU64::MAX;
+
+/// How often an unreachable validator is dialled.
+pub const DIAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Least time between two connections of one validator: a restarted one comes back within it.
+pub const RECONNECT_COOLDOWN: Duration = Duration::from_secs(1);
+
+/// Time between pings on an open connection.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long a validator that sent provable nonsense stays cut off.
+pub const BLOCK_DURATION: Duration = Duration::from_secs(3_600);
+
+/// Time that one task of the engine may use to finish its writes on an orderly stop. The engine
+/// is safe against `kill -9`, so this only spares replay at the next start.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+const _: () = assert!(IDLE_INTERVAL.as_millis() * 2 < LEADER_TIMEOUT.as_millis());
+const _: () = assert!(LEADER_TIMEOUT.as_millis() < CERTIFICATION_TIMEOUT.as_millis());
+const _: () = assert!(CERTIFICATION_TIMEOUT.as_millis() < SKIP_TIMEOUT.as_millis());
+const _: () = assert!(TIMEOUT_RETRY.as_millis() < SKIP_TIMEOUT.as_millis());

@@ -1,0 +1,125 @@
+//! What can go wrong in the engine and in checking its certificates.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whatever the application reports as the cause of its own failure.
+pub type AppError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Errors of the engine.
+///
+/// The first group refuses to start (mend the cause, start again), the second stops a running
+/// engine (nothing was acknowledged that is not durable; start again), the third blames the
+/// giver of a header or certificate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The storage directory cannot be created or locked.
+    #[error("opening the engine's directory {}", path.display())]
+    Storage {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another engine holds the storage directory.
+    #[error("the engine's directory {} is in use by another process", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The listening address cannot be bound.
+    #[error("listening on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The list of validators cannot be used.
+    #[error("validators: {reason}")]
+    Validators {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The timeouts contradict each other.
+    #[error("timing: {reason}")]
+    Timing {
+        /// Which rule they break.
+        reason: &'static str,
+    },
+    /// The application's genesis payload exceeds the limit of a block.
+    #[error("payload of {bytes} bytes exceeds {max} bytes")]
+    PayloadTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        max: u32,
+    },
+
+    /// The application failed; the block it was working on is not acknowledged.
+    #[error("application failed at height {height} while it was to {doing}")]
+    Application {
+        /// Height of the block.
+        height: u64,
+        /// The step that failed.
+        doing: &'static str,
+        /// The application's own error.
+        #[source]
+        source: AppError,
+    },
+    /// The application's state and the chain tell different stories.
+    #[error("application stands on another block at height {height} than the chain")]
+    Diverged {
+        /// The height in question.
+        height: u64,
+    },
+    /// The application lacks blocks that the engine has already pruned.
+    #[error("application needs block {needed}, but the engine keeps none below {offered}")]
+    Behind {
+        /// First height the application lacks.
+        needed: u64,
+        /// The height the engine is about to deliver.
+        offered: u64,
+    },
+    /// A part of the engine ended by itself.
+    #[error("the engine's {part} stopped")]
+    Stopped {
+        /// Which one.
+        part: &'static str,
+    },
+    /// The engine's thread panicked.
+    #[error("the engine panicked: {message}")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+
+    /// A header does not decode, or not to its canonical form.
+    #[error("malformed header")]
+    MalformedHeader,
+    /// A certificate does not decode.
+    #[error("malformed certificate")]
+    MalformedCertificate,
+    /// The certificate is one for another block.
+    #[error("certificate is for another block")]
+    OtherBlock,
+    /// The certificate has fewer signers than a quorum.
+    #[error("certificate has {signers} signers, a quorum is {quorum}")]
+    TooFewSigners {
+        /// Signers in the certificate.
+        signers: u32,
+        /// Signers needed.
+        quorum: u32,
+    },
+    /// A signature is wrong: forged, by other validators, or for another chain.
+    #[error("certificate signatures do not verify for these validators and this chain")]
+    BadSignatures,
+    /// The headers of a proof do not form a chain, or are too many.
+    #[error("headers of the proof do not form a chain")]
+    BrokenChain,
+}

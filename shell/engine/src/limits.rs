@@ -1,0 +1,70 @@
+//! Limits of blocks, committees and proofs, each with its reason.
+
+use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
+
+/// Largest payload of one block, in bytes.
+///
+/// 2,000 transfers of about 200 bytes (the goal for one block) are 400 kB; with 1 MiB four
+/// validators still finalize in about 0.2 s on two shared cores.
+pub const MAX_PAYLOAD_BYTES: u32 = 1 << 20;
+
+/// Most validators of one epoch.
+///
+/// Certificates carry one signature a signer, so 100 validators make certificates of at most 6.5 kB; the
+/// largest network message is derived from this, and must not depend on the present committee.
+pub const MAX_VALIDATORS: u32 = 100;
+
+/// Longest encoded header, in bytes: the widest varints of every field.
+pub const MAX_HEADER_BYTES: usize = 256;
+
+/// Longest encoded certificate a light client reads, in bytes.
+pub const MAX_CERTIFICATE_BYTES: usize = 16 << 10;
+
+/// Most headers in one finality proof.
+///
+/// A block may be final only through a descendant's certificate. Runs of more than a few such
+/// blocks need faulty leaders again and again; a longer chain is refused, not followed.
+pub const MAX_PROOF_HEADERS: usize = 64;
+
+/// Furthest a block's time may lie ahead of a validator's clock, in milliseconds.
+///
+/// A block from further ahead is not refused (it becomes valid by waiting), its vote is only
+/// held back until the clock has caught up.
+pub const MAX_CLOCK_AHEAD_MS: u64 = 500;
+
+/// Finalized blocks handed to the application and not yet acknowledged, at most.
+pub(crate) const MAX_PENDING_ACKS: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
+/// Heights in one file of the block archive: the grain of pruning. Part of the disk format.
+pub(crate) const SECTION_HEIGHTS: NonZeroU64 = NonZeroU64::new(1024).expect("1024 is not zero");
+
+/// Views in one file of the cache of unfinalized blocks. Part of the disk format.
+pub(crate) const SECTION_VIEWS: NonZeroU64 = NonZeroU64::new(256).expect("256 is not zero");
+
+/// Bytes of one page of a journal. Part of the disk format.
+pub(crate) const PAGE_BYTES: NonZeroU16 = NonZeroU16::new(4096).expect("4096 is not zero");
+
+/// Pages kept in memory: 2 MiB.
+pub(crate) const CACHED_PAGES: NonZeroUsize = NonZeroUsize::new(512).expect("512 is not zero");
+
+/// Bytes buffered before a journal writes, and while it is replayed.
+pub(crate) const JOURNAL_BUFFER_BYTES: NonZeroUsize =
+    NonZeroUsize::new(256 << 10).expect("256 KiB is not zero");
+
+/// Messages waiting for one actor of the engine; beyond that each actor drops or merges by its
+/// own policy.
+pub(crate) const MAILBOX_MESSAGES: NonZeroUsize =
+    NonZeroUsize::new(1024).expect("1024 is not zero");
+
+/// Unfinalized blocks kept of each sender.
+pub(crate) const BUFFERED_BLOCKS_PER_SENDER: usize = 16;
+
+/// Missing heights fetched at a time while catching up.
+pub(crate) const REPAIR_HEIGHTS: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not zero");
+
+/// Epochs whose validators stay connected: the present one, the one before (it may still lack
+/// the boundary block) and the next.
+pub(crate) const TRACKED_PEER_SETS: NonZeroUsize = NonZeroUsize::new(3).expect("3 is not zero");
+
+const _: () = assert!(MAX_CERTIFICATE_BYTES > 80 + 72 * MAX_VALIDATORS as usize);
+const _: () = assert!(MAX_PAYLOAD_BYTES as usize > 2_000 * 200);
