@@ -24,7 +24,7 @@ use crate::{
 };
 use bytes::{BufMut, Bytes};
 use commonware_codec::{
-    Buf, DecodeExt as _, Encode as _, EncodeSize, Error as CodecError, FixedSize as _,
+    Buf, Copying, Decode as _, Encode as _, EncodeSize, Error as CodecError, FixedSize as _,
     MaxEncodeSize as _, Read, ReadExt as _, Write, varint::UInt,
 };
 use commonware_consensus::{
@@ -33,7 +33,7 @@ use commonware_consensus::{
     types::{Epoch, Height, Round, View},
 };
 use commonware_cryptography::{
-    Digestible, Hasher as _, PrivateKey as _, Signer as _,
+    Digestible, Hasher as _, Signer as _,
     blake3::Blake3,
     ed25519::{PrivateKey, PublicKey},
 };
@@ -69,8 +69,7 @@ impl Header {
         if bytes.len() > MAX_HEADER_BYTES {
             return Err(Error::MalformedHeader);
         }
-        let header =
-            <Self as commonware_codec::DecodeExt<()>>::decode(bytes).map_err(|_| Error::MalformedHeader)?;
+        let header = Self::decode_cfg(Copying(bytes), &()).map_err(|_| Error::MalformedHeader)?;
         if header.encode() != bytes {
             return Err(Error::MalformedHeader);
         }

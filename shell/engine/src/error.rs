@@ -31,6 +31,15 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// An archive of the engine does not open.
+    #[error("opening the archive of {name}")]
+    Archive {
+        /// Which one.
+        name: &'static str,
+        /// What the engine's storage said.
+        #[source]
+        source: AppError,
+    },
     /// The listening address cannot be bound.
     #[error("listening on {address}")]
     Listen {

@@ -1,0 +1,187 @@
+//! Finalized blocks on their way into the application: in order, at least once from the engine,
+//! exactly once into the application.
+
+use crate::{
+    adapter::{Ledger, Marshal},
+    application::{Application, Applied},
+    block::{Block, BlockId},
+    error::{Error, Result},
+    limits::MAX_PENDING_ACKS,
+};
+use bytes::Bytes;
+use commonware_actor::Feedback;
+use commonware_codec::Encode as _;
+use commonware_consensus::{Reporter, marshal::Update, types::Height};
+use commonware_runtime::Spawner;
+use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
+use std::{num::NonZeroU64, sync::Arc};
+use tokio::sync::{mpsc, watch};
+
+/// Where the chain stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Height of the last block the application has applied.
+    pub height: u64,
+    /// Its name (zero before the first delivery).
+    pub id: BlockId,
+    /// Its time, in milliseconds since 1970.
+    pub timestamp_ms: u64,
+    /// Epoch of the newest finalized block known, applied or not.
+    pub epoch: u64,
+    /// View of the newest finalized block known.
+    pub view: u64,
+    /// Height of the newest finalized block known; above `height` while catching up.
+    pub tip: u64,
+}
+
+type Delivered = (Arc<Block>, Exact);
+
+/// The engine's side: takes what marshal reports.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    blocks: mpsc::Sender<Delivered>,
+    status: Arc<watch::Sender<Status>>,
+}
+
+impl Reporter for Inbox {
+    type Activity = Update<Block>;
+
+    fn report(&mut self, update: Update<Block>) -> Feedback {
+        match update {
+            Update::Tip(round, height, _) => {
+                self.status.send_modify(|status| {
+                    status.epoch = round.epoch().get();
+                    status.view = round.view().get();
+                    status.tip = height.get();
+                });
+                Feedback::Ok
+            }
+            // Marshal holds back by its limit of pending acknowledgements. Were the queue ever
+            // full, the dropped acknowledgement stops marshal, which is seen and reported.
+            Update::Block(block, ack) => match self.blocks.try_send((block.into(), ack)) {
+                Ok(()) => Feedback::Ok,
+                Err(_) => Feedback::Closed,
+            },
+        }
+    }
+}
+
+/// Our side: feeds the application.
+pub(crate) struct Delivery {
+    blocks: mpsc::Receiver<Delivered>,
+    status: Arc<watch::Sender<Status>>,
+    ledger: Ledger,
+    marshal: Marshal,
+    retain: NonZeroU64,
+}
+
+/// Blocks pruned at a time, so that pruning is not work of every block.
+const PRUNE_STEP: u64 = 256;
+
+pub(crate) fn channel(
+    ledger: Ledger,
+    marshal: Marshal,
+    status: Arc<watch::Sender<Status>>,
+    retain: NonZeroU64,
+) -> (Inbox, Delivery) {
+    // Twice the pending ones: after a restart of delivery the old ones may still be queued.
+    let (sender, blocks) = mpsc::channel(2 * MAX_PENDING_ACKS.get());
+    let inbox = Inbox { blocks: sender, status: Arc::clone(&status) };
+    (inbox, Delivery { blocks, status, ledger, marshal, retain })
+}
+
+impl Delivery {
+    /// Runs until the engine stops or the application fails.
+    pub(crate) async fn run<E: Spawner>(mut self, context: E) {
+        let Some(mut applied) = self.ledger.call(&context, |app| app.applied()).await else {
+            return;
+        };
+        self.status.send_modify(|status| {
+            status.height = applied.height;
+            status.id = applied.id.unwrap_or_default();
+        });
+        while let Some((block, ack)) = self.blocks.recv().await {
+            match self.deliver(&context, &mut applied, &block).await {
+                Ok(true) => ack.acknowledge(),
+                Ok(false) => return,
+                Err(error) => return self.ledger.fail(error),
+            }
+            self.announce(&block);
+            if block.height() % PRUNE_STEP == 0 {
+                let keep = block.height().saturating_sub(self.retain.get());
+                self.marshal.prune(Height::new(keep));
+            }
+        }
+    }
+
+    /// Brings the application to `block`; false if the runtime is shutting down.
+    async fn deliver<E: Spawner>(
+        &self,
+        context: &E,
+        applied: &mut Applied,
+        block: &Arc<Block>,
+    ) -> Result<bool> {
+        let height = block.height();
+        if height <= applied.height {
+            // Delivered again after a crash between the application's write and the engine's.
+            let other = applied.id.is_some_and(|id| id != block.id());
+            return if height == applied.height && other {
+                Err(Error::Diverged { height })
+            } else {
+                Ok(true)
+            };
+        }
+        // Only an application that lost data lacks earlier blocks; the archive may still help.
+        for missing in applied.height + 1..height {
+            let Some(earlier) = self.marshal.get_block(Height::new(missing)).await else {
+                return Err(Error::Behind { needed: missing, offered: height });
+            };
+            if !self.finalize(context, applied, earlier.inner_shared()).await? {
+                return Ok(false);
+            }
+        }
+        self.finalize(context, applied, Arc::clone(block)).await
+    }
+
+    async fn finalize<E: Spawner>(
+        &self,
+        context: &E,
+        applied: &mut Applied,
+        block: Arc<Block>,
+    ) -> Result<bool> {
+        let height = block.height();
+        if applied.id.is_some_and(|id| id != block.parent()) {
+            return Err(Error::Diverged { height: applied.height });
+        }
+        let id = block.id();
+        let certificate = certificate(&self.marshal, height).await;
+        let done = self
+            .ledger
+            .call(context, move |app: &mut dyn Application| {
+                app.finalize(&block, certificate.as_deref())
+            })
+            .await;
+        match done {
+            None => Ok(false),
+            Some(Ok(())) => {
+                *applied = Applied { height, id: Some(id) };
+                Ok(true)
+            }
+            Some(Err(source)) => Err(Error::Application { height, doing: "finalize", source }),
+        }
+    }
+
+    fn announce(&self, block: &Block) {
+        self.status.send_modify(|status| {
+            status.height = block.height();
+            status.id = block.id();
+            status.timestamp_ms = block.header().timestamp_ms();
+        });
+    }
+}
+
+/// The certificate that names this very height, if there is one.
+pub(crate) async fn certificate(marshal: &Marshal, height: u64) -> Option<Bytes> {
+    let finalization = marshal.get_finalization(Height::new(height)).await?;
+    Some(finalization.encode())
+}
