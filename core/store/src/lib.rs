@@ -1,1 +1,29 @@
-//! To come.
+//! Files as chunks, packs, shards, trees and heads: the formats, and the machines that move them.
+//!
+//! The way of a file: [`chunk`] cuts it, [`compress`] shrinks what pays, [`pack`] seals the pieces,
+//! joins them and codes them into shards, [`shard`] is what a node keeps, [`tree`] remembers where
+//! everything is, and [`head`] is the one mutable thing: a signed pointer to the newest tree.
+//! [`protocol`] is what a client and a node say to each other. [`keys`] derives every key.
+//!
+//! Nothing here knows a socket, a file, a clock or the ledger. Randomness is a seed handed in
+//! .
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "tests"
+    )
+)]
+
+mod error;
+pub mod head;
+pub mod limits;
+pub mod machine;
+pub mod protocol;
+pub mod shard;
+
+pub use error::StoreError;

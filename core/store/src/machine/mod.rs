@@ -1,0 +1,1 @@
+//! Placement, put, get and repair as sans-IO machines.
