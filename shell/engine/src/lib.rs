@@ -58,6 +58,8 @@ pub mod light;
 pub mod limits;
 mod node;
 pub mod service;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 pub use application::{Application, Applied, Verdict};
 pub use block::{Block, BlockId, BlockRef, Genesis, Header, Proposal};

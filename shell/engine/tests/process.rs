@@ -1,0 +1,261 @@
+//! The engine as it runs in production: Tokio, sockets, a directory, real processes.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use acre_engine::{
+    AppError, Application, Applied, Block, BlockId, BlockRef, Config, Error, Genesis, Handle,
+    Participant, Proposal, ValidatorKey, Verdict, spawn,
+};
+use common::Counter;
+use std::{
+    future::Future,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+use tokio::sync::Notify;
+
+const NAMESPACE: &[u8] = b"acre-test";
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn alone(dir: &Path, counter: &Counter) -> Config {
+    let key = ValidatorKey::from_seed(&[1; 32]);
+    Config::alone(dir, NAMESPACE, key, Arc::clone(&counter.wake))
+}
+
+/// Waits until the application has applied this height.
+#[track_caller]
+fn reach(handle: &Handle, height: u64) {
+    let mut status = handle.subscribe();
+    let reached = block_on(async move { status.wait_for(|s| s.height >= height).await.is_ok() });
+    assert!(reached, "the engine stopped: {:?}", handle.wait());
+}
+
+#[test]
+fn commits_stops_reopens_and_proves() {
+    let dir = tempfile::tempdir().unwrap();
+    let counter = Counter::default();
+    let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
+    counter.submit(5);
+    reach(&handle, 2);
+    let before = handle.status();
+    handle.stop().unwrap();
+    assert!(handle.is_finished());
+
+    let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
+    counter.submit(6);
+    reach(&handle, before.height + 2);
+    assert_eq!(counter.disk().spent, [5, 6].into());
+    let disk_id = counter.disk().blocks[&before.height].id;
+    assert_eq!(disk_id, before.id, "the restart changed a final block");
+
+    let key = ValidatorKey::from_seed(&[1; 32]).public();
+    for height in 1..=handle.status().height {
+        let proof = block_on(handle.proof(height)).unwrap();
+        let header = proof.verify(&[key], NAMESPACE).unwrap();
+        assert_eq!(header.id(), counter.disk().blocks[&height].id);
+    }
+    assert!(block_on(handle.proof(1_000_000)).is_none());
+}
+
+#[test]
+fn refuses_a_directory_in_use_and_a_port_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let counter = Counter::default();
+    let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
+    let second = Counter::default();
+    let error = spawn(alone(dir.path(), &second), second.start()).err().unwrap();
+    assert!(matches!(error, Error::InUse { .. }), "{error:?}");
+    drop(handle);
+    drop(spawn(alone(dir.path(), &counter), counter.start()).unwrap());
+
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = alone(dir.path(), &counter);
+    config.listen = socket.local_addr().unwrap();
+    let error = spawn(config, counter.start()).err().unwrap();
+    assert!(matches!(error, Error::Listen { .. }), "{error:?}");
+}
+
+#[test]
+fn refuses_wrong_validators_and_times() {
+    let counter = Counter::default();
+    let refuse = |change: &dyn Fn(&mut Config)| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = alone(dir.path(), &counter);
+        change(&mut config);
+        spawn(config, counter.start()).err().unwrap()
+    };
+    let other = Participant {
+        key: ValidatorKey::from_seed(&[2; 32]).public(),
+        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+    };
+    let lists: [Vec<Participant>; 3] = [vec![], vec![other], vec![other, other]];
+    for list in lists {
+        let error = refuse(&|config| config.participants = list.clone());
+        assert!(matches!(error, Error::Validators { .. }), "{error:?}");
+    }
+    let error = refuse(&|config| config.timing.idle_interval = config.timing.leader_timeout);
+    assert!(matches!(error, Error::Timing { .. }), "{error:?}");
+}
+
+#[test]
+fn a_failing_application_ends_the_engine_with_its_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let counter = Counter::default();
+    counter.fail_at(2);
+    let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
+    let error = handle.wait().unwrap_err();
+    assert!(matches!(error, Error::Application { height: 2, .. }), "{error:?}");
+}
+
+#[test]
+fn four_validators_over_sockets_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    // Ports are needed before the start; hold them all until then.
+    let sockets: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
+    drop(sockets);
+    let seed = |index: usize| [index as u8 + 1; 32];
+    let participants: Vec<_> = (0..4)
+        .map(|index| Participant {
+            key: ValidatorKey::from_seed(&seed(index)).public(),
+            address: addresses[index],
+        })
+        .collect();
+    let counters: Vec<_> = (0..4).map(|_| Counter::default()).collect();
+    let handles: Vec<_> = (0..4)
+        .map(|index| {
+            let mut config = alone(&dir.path().join(index.to_string()), &counters[index]);
+            config.key = ValidatorKey::from_seed(&seed(index));
+            config.participants = participants.clone();
+            config.listen = addresses[index];
+            spawn(config, counters[index].start()).unwrap()
+        })
+        .collect();
+    counters.iter().for_each(|counter| counter.submit(8));
+    handles.iter().for_each(|handle| reach(handle, 3));
+    handles.iter().for_each(|handle| handle.stop().unwrap());
+    for height in 1..=3 {
+        let ids: Vec<_> = counters.iter().map(|c| c.disk().blocks[&height].id).collect();
+        assert!(ids.windows(2).all(|w| w[0] == w[1]), "fork at height {height}");
+    }
+}
+
+/// A ledger that keeps nothing but its height, in a file.
+struct FileLedger(PathBuf);
+
+impl FileLedger {
+    fn read(path: &Path) -> Applied {
+        let Ok(bytes) = std::fs::read(path) else {
+            return Applied { height: 0, id: None };
+        };
+        let (height, id) = bytes.split_at(8);
+        let height = u64::from_be_bytes(height.try_into().unwrap());
+        Applied { height, id: Some(id.try_into().unwrap()) }
+    }
+}
+
+impl Application for FileLedger {
+    fn genesis(&self) -> Genesis {
+        Genesis { payload: bytes::Bytes::new(), state_root: [0; 32], timestamp_ms: 0 }
+    }
+
+    fn applied(&self) -> Applied {
+        Self::read(&self.0)
+    }
+
+    fn knows(&self, _: &BlockId) -> bool {
+        true
+    }
+
+    fn has_work(&mut self, _: &BlockRef) -> bool {
+        true
+    }
+
+    fn propose(&mut self, _: &BlockRef, _: u64) -> Result<Option<Proposal>, AppError> {
+        Ok(Some(Proposal { payload: bytes::Bytes::new(), state_root: [0; 32] }))
+    }
+
+    fn verify(&mut self, _: &Block) -> Result<Verdict, AppError> {
+        Ok(Verdict::Valid)
+    }
+
+    fn finalize(&mut self, block: &Block, certificate: Option<&[u8]>) -> Result<(), AppError> {
+        let applied = self.applied();
+        if block.height() != applied.height + 1 || applied.id.is_some_and(|id| id != block.parent())
+        {
+            return Err(format!("block {} after {}", block.height(), applied.height).into());
+        }
+        certificate.ok_or("a single validator certifies every block")?;
+        let next = self.0.with_extension("next");
+        let mut file = std::fs::File::create(&next)?;
+        file.write_all(&[&block.height().to_be_bytes()[..], &block.id()].concat())?;
+        file.sync_all()?;
+        std::fs::rename(next, &self.0)?;
+        Ok(())
+    }
+}
+
+const CHILD: &str = "ACRE_ENGINE_TEST_CHILD";
+
+/// Not a test by itself: the process that the next test kills.
+#[test]
+fn child_process() {
+    let Ok(dir) = std::env::var(CHILD) else {
+        return;
+    };
+    let dir = PathBuf::from(dir);
+    let key = ValidatorKey::from_seed(&[1; 32]);
+    let config = Config::alone(dir.join("engine"), NAMESPACE, key, Arc::new(Notify::new()));
+    let handle = spawn(config, Box::new(FileLedger(dir.join("ledger")))).unwrap();
+    let mut status = handle.subscribe();
+    let mut out = std::io::stderr();
+    block_on(async {
+        while status.changed().await.is_ok() {
+            let height = status.borrow_and_update().height;
+            writeln!(out, "height {height}").unwrap();
+        }
+    });
+    handle.wait().unwrap();
+}
+
+fn start_child(dir: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_process", "--nocapture"])
+        .env(CHILD, dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn killed_at_any_moment_it_continues_without_contradiction() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reached = 0;
+    for round in 0..8_u64 {
+        let mut child = start_child(dir.path());
+        // Some blocks further, and each time somewhere else within a block's life.
+        let goal = reached + 3 + 5 * round;
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = Vec::new();
+        let at_goal = lines.by_ref().map_while(Result::ok).any(|line| {
+            let height = line.strip_prefix("height ").and_then(|h| h.parse::<u64>().ok());
+            log.push(line);
+            height.is_some_and(|height| height >= goal)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(at_goal, "round {round}: the child ended by itself: {log:#?}");
+        let height = FileLedger::read(&dir.path().join("ledger")).height;
+        assert!(height >= goal, "round {round}: {height} after {goal} was reported");
+        reached = height;
+    }
+}
