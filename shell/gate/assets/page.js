@@ -1,0 +1,63 @@
+// Draws what /api/status says, every two seconds. No library, nothing from elsewhere.
+"use strict";
+const byId = (id) => document.getElementById(id);
+const make = (tag, className, ...parts) => {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.append(...parts);
+  return node;
+};
+const size = (bytes) => {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let unit = 0;
+  while (bytes >= 1024 && unit < units.length - 1) { bytes /= 1024; unit += 1; }
+  return `${unit ? bytes.toFixed(1) : bytes} ${units[unit]}`;
+};
+const places = (count) => `${count} more ${count === 1 ? "place" : "places"}`;
+const safety = (s) => ({
+  full: () => ["good", `Safe: any ${places(s.losses_survivable)} may be lost`],
+  degraded: () => ["warn", `Readable, not yet full: bears the loss of ${places(s.losses_survivable)}`],
+  unavailable: () => ["bad", `${s.packs} packs cannot be read until places return`],
+  empty: () => ["good", "Nothing stored yet: acre put PATH"],
+})[s.state]();
+
+const verdict = (report) => {
+  if (!report.ledger.Ok) return ["bad", `The ledger does not answer: ${report.ledger.Err}`];
+  const up = report.nodes.filter((n) => n.state === "up").length;
+  const worst = ["bad", "warn", "good"].find((w) => report.volumes.some((v) => safety(v.safety)[0] === w)) || "good";
+  const said = { good: "Everything stored is safe", warn: "Everything can be read, some shards are missing", bad: "Some data cannot be read now" }[worst];
+  return [worst, `${said}. ${up} of ${report.nodes.length} nodes answer.`];
+};
+
+const draw = (report) => {
+  const [className, text] = verdict(report);
+  byId("verdict").className = className;
+  byId("verdict").textContent = text;
+  byId("volumes").replaceChildren(...(report.volumes.length ? report.volumes.map((v) => {
+    const [tone, line] = safety(v.safety);
+    return make("div", "card", make("b", "", `Volume ${v.contract} (${v.profile})`), make("span", tone, line),
+      make("div", "legend", `${v.packs} packs, ${size(v.stored_bytes)} in shards, ${v.places_up} of ${v.places} places answer`));
+  }) : [make("div", "card", make("b", "", "No volume yet"), "acre put PATH stores a file or a directory.")]));
+  byId("nodes").replaceChildren(...report.nodes.map((n) => {
+    const fill = make("i", "");
+    fill.style.width = `${n.capacity_bytes ? Math.min(100, (100 * n.used_bytes) / n.capacity_bytes) : 0}%`;
+    return make("div", `tile ${n.state}`, make("b", "", `${n.site}, ${n.country}`), n.farm,
+      make("div", "legend", `${n.state} · ${n.shards} shards · ${size(n.used_bytes)}`), make("div", "bar", fill));
+  }));
+  const facts = report.ledger.Ok
+    ? [["Chain", report.ledger.Ok.chain], ["Height", report.ledger.Ok.height], ["State root", report.ledger.Ok.state_root],
+       ["Time", new Date(report.ledger.Ok.time_ms).toISOString()], ["Looked at", new Date(report.taken_ms).toISOString()]]
+    : [];
+  byId("ledger").replaceChildren(...facts.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", String(v))]));
+};
+
+const look = async () => {
+  try {
+    draw(await (await fetch("/api/status")).json());
+  } catch {
+    byId("verdict").className = "bad";
+    byId("verdict").textContent = "The gateway does not answer. Is the grid up? acre status";
+  }
+  setTimeout(look, 2000);
+};
+look();
