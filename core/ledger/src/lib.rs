@@ -1,1 +1,59 @@
-//! To come.
+//! The ledger as a state machine: accounts, twins, farms, nodes and storage contracts over an
+//! authenticated map.
+//!
+//! Pure and synchronous: no clock, no files, no network, no threads, no randomness, no floats. The
+//! time and height of a block are arguments; the engine that agrees on them is unknown here. The
+//! same blocks give the same [`State::root`] everywhere.
+//!
+//! Read in this order: [`map`] (the tree and its proofs), [`Key`] and the objects, [`Action`] and
+//! [`Transaction`], [`apply_block`]. Invariants kept here, each with a property test:
+//! L2 only authorised transactions, L3 all balances + escrow = minted - burned, L4 each
+//! transaction at most once.
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "tests"
+    )
+)]
+
+mod apply;
+mod block;
+mod error;
+mod event;
+mod genesis;
+mod key;
+pub mod limits;
+pub mod map;
+mod object;
+mod overlay;
+mod price;
+mod state;
+mod transaction;
+
+pub use block::{
+    Applied, Built, Change, Payload, apply_block, apply_payload, build_block, check_tx,
+};
+pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError};
+pub use event::{Event, Receipt};
+pub use genesis::{Genesis, Validator};
+pub use key::{
+    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TheGrid, TheParameters, TheTotals,
+    TwinOf,
+};
+pub use map::{Map, Proof};
+pub use object::{
+    Account, Addresses, AnyObject, Capacity, ContractState, ContractStatus, Farm, FarmName, Grid,
+    GridKind, KeyRole, Node, NodeState, Object, Parameters, Places, StorageContract, Totals, Twin,
+    TwinKey, TwinKeys, place_bytes,
+};
+pub use price::storage_price;
+pub use state::{State, proven};
+pub use transaction::{
+    Action, JoinToken, NewContract, NodeOffer, SignedJoinToken, SignedTransaction, Transaction,
+    Verified,
+};

@@ -1,0 +1,149 @@
+//! Farms and their nodes.
+
+use acre_types::{AccountId, Bytes, FarmId, NodeId, UnixMs};
+
+use super::{Done, Work, next};
+use crate::error::Refusal;
+use crate::event::Event;
+use crate::key::{FarmOf, NodeAt, TheTotals};
+use crate::limits::NODE_STORAGE_MAX;
+use crate::object::{Addresses, Capacity, Farm, FarmName, Node, NodeState};
+use crate::overlay::Overlay;
+use crate::transaction::{NodeOffer, SignedJoinToken};
+
+/// The owner of the token's farm, who must have signed it for this grid, this node and this time.
+pub(super) fn owner_by_token(
+    overlay: &mut Overlay<'_>,
+    now: UnixMs,
+    node: NodeId,
+    token: &SignedJoinToken,
+) -> Done<AccountId> {
+    let SignedJoinToken { token, signature } = token;
+    let farm = token.farm;
+    if token.chain != overlay.base().grid().chain {
+        return Err(Refusal::BadToken { farm }.into());
+    }
+    if token.node.is_some_and(|named| named != node) {
+        return Err(Refusal::TokenForAnother.into());
+    }
+    if now >= token.expires {
+        return Err(Refusal::TokenExpired.into());
+    }
+    if overlay.get(&node)?.is_some() {
+        return Err(Refusal::NodeExists { node }.into());
+    }
+    let owner = overlay.get(&farm)?.ok_or(Refusal::NoSuchFarm { farm })?.owner;
+    let key = overlay.get(&owner)?.unwrap_or_default().key(owner);
+    acre_crypto::verify(&key, token, signature).map_err(|_| Refusal::BadToken { farm })?;
+    Ok(owner)
+}
+
+impl Work<'_> {
+    pub(super) fn create_farm(
+        &mut self,
+        from: AccountId,
+        name: &FarmName,
+        payout: AccountId,
+    ) -> Done {
+        check_name(name)?;
+        let mut totals = self.totals()?;
+        totals.farms = next(totals.farms)?;
+        let farm = FarmId(totals.farms);
+        self.overlay.put(&TheTotals, totals);
+        let mut account = self.account(from)?;
+        self.overlay.put(&FarmOf(from, account.farms), farm);
+        account.farms = next(account.farms)?;
+        self.overlay.put(&from, account);
+        self.overlay.put(&farm, Farm { name: name.clone(), owner: from, payout });
+        self.events.push(Event::FarmCreated { farm, owner: from });
+        Ok(())
+    }
+
+    pub(super) fn update_farm(
+        &mut self,
+        from: AccountId,
+        farm: FarmId,
+        name: &FarmName,
+        payout: AccountId,
+    ) -> Done {
+        check_name(name)?;
+        let old = self.overlay.get(&farm)?.ok_or(Refusal::NoSuchFarm { farm })?;
+        if old.owner != from {
+            return Err(Refusal::NotYours { what: "the farm" }.into());
+        }
+        let new = Farm { name: name.clone(), owner: from, payout };
+        if new == old {
+            return Err(Refusal::NothingToDo.into());
+        }
+        self.overlay.put(&farm, new);
+        self.events.push(Event::FarmUpdated { farm });
+        Ok(())
+    }
+
+    /// The token was checked before the fee was taken.
+    pub(super) fn register_node(&mut self, node: NodeId, farm: FarmId, offer: &NodeOffer) -> Done {
+        check_capacity(offer.capacity)?;
+        if offer.site.as_str().is_empty() {
+            return Err(Refusal::OutOfRange { what: "an empty site" }.into());
+        }
+        let operator = self.overlay.must(&farm)?.owner;
+        let mut totals = self.totals()?;
+        self.overlay.put(&NodeAt(totals.nodes), node);
+        totals.nodes = next(totals.nodes)?;
+        self.overlay.put(&TheTotals, totals);
+        let registered = Node {
+            farm,
+            operator,
+            site: offer.site.clone(),
+            country: offer.country,
+            capacity: offer.capacity,
+            reserved: Bytes(0),
+            addresses: offer.addresses.clone(),
+            state: NodeState::Active,
+            registered: self.now,
+        };
+        self.overlay.put(&node, registered);
+        self.events.push(Event::NodeRegistered { node, farm });
+        Ok(())
+    }
+
+    pub(super) fn update_node(
+        &mut self,
+        from: AccountId,
+        node: NodeId,
+        capacity: Capacity,
+        addresses: &Addresses,
+        state: NodeState,
+    ) -> Done {
+        check_capacity(capacity)?;
+        let old = self.overlay.get(&node)?.ok_or(Refusal::NoSuchNode { node })?;
+        if from.0 != node.0 && from != old.operator {
+            return Err(Refusal::NotYours { what: "the node" }.into());
+        }
+        if capacity.storage < old.reserved {
+            let (reserved, wanted) = (old.reserved, capacity.storage);
+            return Err(Refusal::CapacityReserved { node, reserved, wanted }.into());
+        }
+        let new = Node { capacity, addresses: addresses.clone(), state, ..old.clone() };
+        if new == old {
+            return Err(Refusal::NothingToDo.into());
+        }
+        self.overlay.put(&node, new);
+        self.events.push(Event::NodeUpdated { node });
+        Ok(())
+    }
+}
+
+fn check_name(name: &FarmName) -> Done {
+    if name.as_str().is_empty() {
+        return Err(Refusal::OutOfRange { what: "an empty name" }.into());
+    }
+    Ok(())
+}
+
+fn check_capacity(capacity: Capacity) -> Done {
+    if capacity.storage > NODE_STORAGE_MAX {
+        return Err(Refusal::OutOfRange { what: "the storage of a node" }.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! What each transaction does.
+//!
+//! A transaction runs over the block's [`Overlay`]; if anything in it is refused, all it wrote is
+//! undone. Order of checks: free ones first, then those that read, then the one signature that
+//! depends on the state (a join token's).
+
+mod account;
+mod contract;
+mod farm;
+mod twin;
+
+use acre_types::{AccountId, Amount, Height, NodeId, UnixMs};
+
+use crate::block::Applied;
+use crate::error::{Fault, Refusal, StateError};
+use crate::event::{Event, Receipt};
+use crate::key::TheTotals;
+use crate::limits::TRANSACTION_BYTES_MAX;
+use crate::object::{Account, Parameters, Totals};
+use crate::overlay::Overlay;
+use crate::state::State;
+use crate::transaction::{Action, SignedTransaction, Verified};
+
+/// The result of anything that a transaction does.
+type Done<T = ()> = Result<T, Fault>;
+
+/// A block in the making.
+pub(crate) struct Work<'a> {
+    overlay: Overlay<'a>,
+    parameters: Parameters,
+    height: Height,
+    now: UnixMs,
+    events: Vec<Event>,
+    receipts: Vec<Receipt>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(state: &'a State, height: Height, now: UnixMs) -> Result<Self, StateError> {
+        Ok(Self {
+            overlay: Overlay::new(state),
+            parameters: state.parameters()?,
+            height,
+            now,
+            events: Vec::new(),
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Applies one transaction whole, or not at all.
+    pub(crate) fn transaction(&mut self, transaction: &Verified) -> Done {
+        let events_before = self.events.len();
+        self.overlay.begin();
+        let done = self.run(transaction.signed(), transaction.bytes());
+        match done {
+            Ok(payer) => {
+                let events = self.events.len().saturating_sub(events_before);
+                self.receipts.push(Receipt {
+                    transaction: transaction.id(),
+                    payer,
+                    fee: transaction.transaction().fee,
+                    events: u32::try_from(events).unwrap_or(u32::MAX),
+                });
+                Ok(())
+            }
+            Err(fault) => {
+                self.overlay.roll_back();
+                self.events.truncate(events_before);
+                Err(fault)
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Applied {
+        let base = self.overlay.base().clone();
+        let changes = self.overlay.into_changes();
+        let state = if changes.is_empty() {
+            base
+        } else {
+            let batch = changes.iter().map(|(key, value)| (&**key, value.as_deref()));
+            base.with_map(base.map().update(batch))
+        };
+        Applied {
+            height: self.height,
+            time: self.now,
+            root: state.root(),
+            state,
+            changes,
+            events: self.events,
+            receipts: self.receipts,
+        }
+    }
+
+    /// Returns who paid the fee.
+    fn run(&mut self, signed: &SignedTransaction, bytes: usize) -> Done<AccountId> {
+        let payer = admit(&mut self.overlay, &self.parameters, self.now, signed, bytes)?;
+        let transaction = &signed.transaction;
+        let from = transaction.from;
+        self.burn(payer, transaction.fee)?;
+        let mut account = self.account(from)?;
+        account.nonce =
+            account.nonce.checked_add(1).ok_or(Refusal::OutOfRange { what: "the nonce" })?;
+        self.overlay.put(&from, account);
+        match &transaction.action {
+            Action::Transfer { to, amount } => self.transfer(from, *to, *amount),
+            Action::RotateKey { key } => self.rotate_key(from, *key),
+            Action::RegisterTwin { handle, keys } => self.register_twin(from, handle, keys),
+            Action::RotateTwin { handle, keys } => self.rotate_twin(from, handle, keys),
+            Action::CreateFarm { name, payout } => self.create_farm(from, name, *payout),
+            Action::UpdateFarm { farm, name, payout } => {
+                self.update_farm(from, *farm, name, *payout)
+            }
+            Action::RegisterNode { token, offer } => {
+                self.register_node(NodeId(from.0), token.token.farm, offer)
+            }
+            Action::UpdateNode { node, capacity, addresses, state } => {
+                self.update_node(from, *node, *capacity, addresses, *state)
+            }
+            Action::CreateContract(new) => self.create_contract(from, new),
+            Action::ExtendContract { contract, bytes, period_ms } => {
+                self.extend_contract(from, *contract, *bytes, *period_ms)
+            }
+            Action::ChangePlaces { contract, replace, add } => {
+                self.change_places(from, *contract, replace, add)
+            }
+            Action::CancelContract { contract } => self.cancel_contract(from, *contract),
+            Action::SettleContract { contract } => self.settle_contract(*contract),
+        }?;
+        Ok(payer)
+    }
+
+    fn account(&mut self, id: AccountId) -> Result<Account, StateError> {
+        Ok(self.overlay.get(&id)?.unwrap_or_default())
+    }
+
+    fn totals(&mut self) -> Result<Totals, StateError> {
+        self.overlay.must(&TheTotals)
+    }
+
+    /// Takes tokens from an account.
+    fn debit(&mut self, id: AccountId, amount: Amount) -> Done {
+        let mut account = self.account(id)?;
+        account.balance = account.balance.checked_sub(amount).ok_or(Refusal::NoFunds {
+            account: id,
+            held: account.balance,
+            wanted: amount,
+        })?;
+        self.overlay.put(&id, account);
+        Ok(())
+    }
+
+    /// Gives tokens to an account.
+    fn credit(&mut self, id: AccountId, amount: Amount) -> Done {
+        if amount == Amount::ZERO {
+            return Ok(());
+        }
+        let mut account = self.account(id)?;
+        account.balance = account
+            .balance
+            .checked_add(amount)
+            .ok_or(StateError::Books { what: "a balance is more than was minted" })?;
+        self.overlay.put(&id, account);
+        Ok(())
+    }
+
+    /// Destroys a fee.
+    fn burn(&mut self, payer: AccountId, fee: Amount) -> Done {
+        if fee == Amount::ZERO {
+            return Ok(());
+        }
+        self.debit(payer, fee)?;
+        let mut totals = self.totals()?;
+        totals.burned = totals
+            .burned
+            .checked_add(fee)
+            .ok_or(StateError::Books { what: "more was burned than was minted" })?;
+        self.overlay.put(&TheTotals, totals);
+        Ok(())
+    }
+}
+
+/// Everything that can be said before the transaction runs; returns who pays the fee.
+fn admit(
+    overlay: &mut Overlay<'_>,
+    parameters: &Parameters,
+    now: UnixMs,
+    signed: &SignedTransaction,
+    bytes: usize,
+) -> Done<AccountId> {
+    let transaction = &signed.transaction;
+    if bytes > TRANSACTION_BYTES_MAX {
+        return Err(Refusal::TooLarge { bytes, bytes_max: TRANSACTION_BYTES_MAX }.into());
+    }
+    let chain = overlay.base().grid().chain;
+    if transaction.chain != chain {
+        return Err(Refusal::WrongChain { given: transaction.chain, wanted: chain }.into());
+    }
+    let least = parameters.fee(bytes);
+    let fee = transaction.fee;
+    if fee < least {
+        return Err(Refusal::FeeTooLow { given: fee, wanted: least }.into());
+    }
+    let from = transaction.from;
+    let account = overlay.get(&from)?.unwrap_or_default();
+    if account.key(from) != signed.key {
+        return Err(Refusal::NotTheKey { account: from }.into());
+    }
+    let (given, wanted) = (transaction.nonce, account.nonce);
+    if given < wanted {
+        return Err(Refusal::NonceUsed { given, wanted }.into());
+    }
+    if given > wanted {
+        return Err(Refusal::NonceAhead { given, wanted }.into());
+    }
+    let payer = payer_of(overlay, now, signed)?;
+    if payer != from && fee > least {
+        return Err(Refusal::FeeTooHigh { given: fee, wanted: least }.into());
+    }
+    let held = overlay.get(&payer)?.unwrap_or_default().balance;
+    if held < fee {
+        return Err(Refusal::NoFunds { account: payer, held, wanted: fee }.into());
+    }
+    Ok(payer)
+}
+
+/// Who pays, and that he agreed to.
+fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) -> Done<AccountId> {
+    let from = signed.transaction.from;
+    match &signed.transaction.action {
+        Action::RegisterNode { token, .. } => {
+            // The node's key is what others will dial; a rotated one would not answer.
+            if signed.key.0 != from.0 {
+                return Err(Refusal::NotTheKey { account: from }.into());
+            }
+            farm::owner_by_token(overlay, now, NodeId(from.0), token)
+        }
+        Action::UpdateNode { node, .. } if node.0 == from.0 => {
+            let known = overlay.get(node)?.ok_or(Refusal::NoSuchNode { node: *node })?;
+            Ok(known.operator)
+        }
+        _ => Ok(from),
+    }
+}
+
+/// As [`crate::check_tx`].
+pub(crate) fn check(state: &State, signed: &SignedTransaction, now: UnixMs) -> Done {
+    let parameters = state.parameters()?;
+    let bytes = signed.transaction.signed_bytes();
+    admit(&mut Overlay::new(state), &parameters, now, signed, bytes).map(|_| ())
+}
+
+/// The number after `number`, in a row that the ledger counts itself.
+fn next(number: u32) -> Done<u32> {
+    number.checked_add(1).ok_or_else(|| Refusal::OutOfRange { what: "the count" }.into())
+}

@@ -1,0 +1,347 @@
+//! What can be wrong: with a transaction, a block, a proof, a genesis, or the state itself.
+//!
+//! Apart because different parties are to blame: the signer, the proposer, the one who answered a
+//! reader, the one who wrote a genesis, and this machine's own storage.
+
+use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, FarmId, NodeId};
+
+use crate::Key;
+
+/// Why a transaction is not applied. Its sender is to blame, or it came too early or too late.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The signed transaction is larger than any may be.
+    #[error("a transaction of {bytes} bytes is too large: at most {bytes_max} are accepted")]
+    TooLarge {
+        /// Bytes of the signed transaction.
+        bytes: usize,
+        /// Bytes allowed.
+        bytes_max: usize,
+    },
+    /// Signed for another grid.
+    #[error("the transaction is for another grid: its chain is {given}, here it is {wanted}")]
+    WrongChain {
+        /// Chain in the transaction.
+        given: Digest,
+        /// Chain of this ledger.
+        wanted: Digest,
+    },
+    /// The signature is not the key's over this transaction.
+    #[error("the signature is not valid")]
+    BadSignature,
+    /// The key does not speak for the account.
+    #[error("the key does not speak for account {account}")]
+    NotTheKey {
+        /// Account the transaction is from.
+        account: AccountId,
+    },
+    /// Already used: a replay, or another transaction came first. Never becomes valid again.
+    #[error("number {given} was used already: the next transaction of this account is {wanted}")]
+    NonceUsed {
+        /// Number in the transaction.
+        given: u64,
+        /// Next number of the account.
+        wanted: u64,
+    },
+    /// Earlier transactions of the same account are missing; may become valid later.
+    #[error("number {given} is ahead: the next transaction of this account is {wanted}")]
+    NonceAhead {
+        /// Number in the transaction.
+        given: u64,
+        /// Next number of the account.
+        wanted: u64,
+    },
+    /// Less than the minimum.
+    #[error("a fee of {given} is too low: at least {wanted} is asked")]
+    FeeTooLow {
+        /// Fee in the transaction.
+        given: Amount,
+        /// Least fee for one of this size.
+        wanted: Amount,
+    },
+    /// Somebody else pays this fee, so it must be the least one.
+    #[error("a fee of {given} at another's expense is too high: {wanted} suffices")]
+    FeeTooHigh {
+        /// Fee in the transaction.
+        given: Amount,
+        /// Least fee for one of this size.
+        wanted: Amount,
+    },
+    /// The account cannot pay.
+    #[error("account {account} holds {held}, which is less than the {wanted} it would pay")]
+    NoFunds {
+        /// Account that would pay.
+        account: AccountId,
+        /// Its balance.
+        held: Amount,
+        /// What it would pay.
+        wanted: Amount,
+    },
+    /// An amount, size or time of zero, or past its range.
+    #[error("{what} is out of range")]
+    OutOfRange {
+        /// Which value.
+        what: &'static str,
+    },
+    /// The handle belongs to a twin already.
+    #[error("this handle is taken")]
+    HandleTaken,
+    /// The account has a twin already.
+    #[error("account {account} has a twin already")]
+    HasTwin {
+        /// The account.
+        account: AccountId,
+    },
+    /// No twin of this handle.
+    #[error("there is no such twin")]
+    NoSuchTwin,
+    /// No farm of this number.
+    #[error("there is no farm {farm}")]
+    NoSuchFarm {
+        /// The farm asked for.
+        farm: FarmId,
+    },
+    /// No node of this key.
+    #[error("there is no node {node}")]
+    NoSuchNode {
+        /// The node asked for.
+        node: NodeId,
+    },
+    /// No contract of this number.
+    #[error("there is no contract {contract}")]
+    NoSuchContract {
+        /// The contract asked for.
+        contract: ContractId,
+    },
+    /// Belongs to somebody else.
+    #[error("{what} belongs to another account")]
+    NotYours {
+        /// What it is.
+        what: &'static str,
+    },
+    /// The node is registered already.
+    #[error("node {node} is registered already")]
+    NodeExists {
+        /// The node.
+        node: NodeId,
+    },
+    /// The farm's owner did not sign this token, or it is for another grid.
+    #[error("the join token was not signed by the owner of farm {farm} for this grid")]
+    BadToken {
+        /// The farm named by the token.
+        farm: FarmId,
+    },
+    /// The token names another node.
+    #[error("the join token is for another node")]
+    TokenForAnother,
+    /// The token's time is over.
+    #[error("the join token has expired")]
+    TokenExpired,
+    /// Less capacity than is reserved already.
+    #[error("node {node} has {reserved} reserved and cannot shrink to {wanted}")]
+    CapacityReserved {
+        /// The node.
+        node: NodeId,
+        /// Bytes reserved by contracts.
+        reserved: Bytes,
+        /// Storage it asked for.
+        wanted: Bytes,
+    },
+    /// Fewer or more places than the profile takes.
+    #[error("{given} places do not fit: the profile takes {least} to {most}")]
+    PlaceCount {
+        /// Places given.
+        given: usize,
+        /// n of the profile.
+        least: usize,
+        /// n and the spares.
+        most: usize,
+    },
+    /// Two places would fall together (S3).
+    #[error("node {node} shares its {domain} with another place")]
+    SharedDomain {
+        /// The second of the two.
+        node: NodeId,
+        /// `node`, `site` or `operator`.
+        domain: &'static str,
+    },
+    /// A place that takes no new contracts.
+    #[error("node {node} takes no new contracts")]
+    NodeNotActive {
+        /// The node.
+        node: NodeId,
+    },
+    /// A place without room.
+    #[error("node {node} has {free} free, which is less than {wanted}")]
+    NoSpace {
+        /// The node.
+        node: NodeId,
+        /// Raw bytes a place of the contract needs.
+        wanted: Bytes,
+        /// Raw bytes the node has.
+        free: Bytes,
+    },
+    /// The node is no place of the contract.
+    #[error("node {node} is no place of contract {contract}")]
+    NotAPlace {
+        /// The contract.
+        contract: ContractId,
+        /// The node.
+        node: NodeId,
+    },
+    /// Closed, or past its time where that matters.
+    #[error("contract {contract} is over")]
+    ContractOver {
+        /// The contract.
+        contract: ContractId,
+    },
+    /// Nothing would change.
+    #[error("the transaction would change nothing")]
+    NothingToDo,
+}
+
+impl Refusal {
+    /// Whether the very same transaction may become valid later.
+    #[must_use]
+    pub const fn may_pass_later(&self) -> bool {
+        !matches!(
+            self,
+            Self::TooLarge { .. }
+                | Self::WrongChain { .. }
+                | Self::BadSignature
+                | Self::NonceUsed { .. }
+                | Self::TokenForAnother
+                | Self::TokenExpired
+                | Self::OutOfRange { .. }
+        )
+    }
+}
+
+/// Why a transaction was not applied, or could not even be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The transaction does not apply: its sender's matter.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The state of this machine is damaged: nothing is known about the transaction.
+    #[error("the state is damaged")]
+    State(#[from] StateError),
+}
+
+/// Why a block is not valid. Its proposer is to blame, except for [`BlockError::State`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// A transaction that does not apply at its place.
+    #[error("transaction {index} of the block does not apply")]
+    Transaction {
+        /// Position in the block, from 0.
+        index: usize,
+        /// Its id.
+        id: Digest,
+        /// Why not.
+        #[source]
+        source: Refusal,
+    },
+    /// More transactions or bytes than a block may have.
+    #[error("a block of {transactions} transactions and {bytes} bytes is too large")]
+    TooLarge {
+        /// Transactions in the block.
+        transactions: usize,
+        /// Bytes of all of them.
+        bytes: usize,
+    },
+    /// The state of this machine is damaged; the block may well be valid.
+    #[error("the state is damaged")]
+    State(#[from] StateError),
+}
+
+/// The state is not what this crate writes: stored bytes were damaged, or are of another version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// An object that does not decode.
+    #[error("the object at {key:?} is damaged")]
+    Damaged {
+        /// Where it stands.
+        key: Key,
+        /// What is wrong with its bytes.
+        #[source]
+        source: acre_codec::CodecError,
+    },
+    /// An object that must be there is not.
+    #[error("the object at {key:?} is missing")]
+    Missing {
+        /// Where it should stand.
+        key: Key,
+    },
+    /// Sums that cannot be: more tokens than were ever minted, or less space than was reserved.
+    #[error("the books do not balance: {what}")]
+    Books {
+        /// Which sum.
+        what: &'static str,
+    },
+    /// A leaf larger than any that we write.
+    #[error("a leaf of {key_bytes} + {value_bytes} bytes is too large")]
+    LeafTooLarge {
+        /// Bytes of its key.
+        key_bytes: usize,
+        /// Bytes of its value.
+        value_bytes: usize,
+    },
+}
+
+/// Why a proof proves nothing. Whoever answered is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The proof leads to another root.
+    #[error("the proof does not lead to the state root {root}")]
+    WrongRoot {
+        /// The root it should lead to.
+        root: Digest,
+    },
+    /// The leaf shown stands elsewhere, or at the very key that is said to be absent.
+    #[error("the leaf shown by the proof says nothing about this key")]
+    WrongLeaf,
+    /// The proven bytes are no object of the wanted type.
+    #[error("the proven value at {key:?} does not decode")]
+    Undecodable {
+        /// Where it stands.
+        key: Key,
+        /// What is wrong with its bytes.
+        #[source]
+        source: acre_codec::CodecError,
+    },
+}
+
+/// Why a genesis is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// Tokens from nothing outside a local or test grid.
+    #[error("a {kind} grid starts without tokens: {grants} grants are not allowed")]
+    PreMine {
+        /// Kind of the grid.
+        kind: &'static str,
+        /// Grants given.
+        grants: usize,
+    },
+    /// Nobody could make a block, or one validator is named twice.
+    #[error("a genesis names each of its validators once, and at least one")]
+    Validators,
+    /// The grants add up past what an amount can hold.
+    #[error("the grants are more than there can be tokens")]
+    TooManyTokens,
+    /// A price or fee past its range.
+    #[error("parameter {what} is out of range")]
+    Parameter {
+        /// Which one.
+        what: &'static str,
+    },
+    /// Bytes that are no genesis.
+    #[error("not a genesis")]
+    Codec(#[from] acre_codec::CodecError),
+}

@@ -1,0 +1,121 @@
+//! What a block did, for those who follow the ledger.
+
+use acre_types::{AccountId, Amount, ContractId, Digest, FarmId, NodeId, PublicKey};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::key::Handle;
+use crate::object::Places;
+
+/// One thing that a transaction did. Carries ids and what is gone afterwards; the rest is in the
+/// state.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Event {
+    /// Tokens moved by [`crate::Action::Transfer`].
+    Transferred {
+        /// Who paid.
+        from: AccountId,
+        /// Who received.
+        to: AccountId,
+        /// How much.
+        amount: Amount,
+    },
+    /// Another key speaks for an account.
+    KeyRotated {
+        /// The account.
+        account: AccountId,
+        /// Its new key.
+        key: PublicKey,
+    },
+    /// A handle was taken.
+    TwinRegistered {
+        /// The name.
+        handle: Handle,
+        /// Whose it is.
+        owner: AccountId,
+    },
+    /// A twin has new keys.
+    TwinRotated {
+        /// The name.
+        handle: Handle,
+        /// Epoch of the new keys.
+        epoch: u64,
+    },
+    /// A farm was made.
+    FarmCreated {
+        /// Its number.
+        farm: FarmId,
+        /// Whose it is.
+        owner: AccountId,
+    },
+    /// Name or payout account of a farm changed.
+    FarmUpdated {
+        /// Its number.
+        farm: FarmId,
+    },
+    /// A node joined.
+    NodeRegistered {
+        /// The node.
+        node: NodeId,
+        /// Its farm.
+        farm: FarmId,
+    },
+    /// Capacity, addresses or state of a node changed.
+    NodeUpdated {
+        /// The node.
+        node: NodeId,
+    },
+    /// A contract was made.
+    ContractCreated {
+        /// Its number.
+        contract: ContractId,
+        /// Whose it is.
+        owner: AccountId,
+        /// Where.
+        places: Places,
+    },
+    /// Bytes or time of a contract grew.
+    ContractExtended {
+        /// Its number.
+        contract: ContractId,
+    },
+    /// Places of a contract changed.
+    PlacesChanged {
+        /// Its number.
+        contract: ContractId,
+        /// Nodes that no longer hold anything for it.
+        left: Places,
+        /// Nodes that are new.
+        joined: Places,
+    },
+    /// A contract paid what was due.
+    ContractPaid {
+        /// Its number.
+        contract: ContractId,
+        /// To all farms together.
+        farms: Amount,
+        /// To the foundation account.
+        foundation: Amount,
+    },
+    /// A contract is over; its places may drop its shards.
+    ContractClosed {
+        /// Its number.
+        contract: ContractId,
+        /// Tokens that went back to the owner.
+        refund: Amount,
+        /// Where it was.
+        places: Places,
+    },
+}
+
+/// That a transaction was applied.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Receipt {
+    /// Its id.
+    pub transaction: Digest,
+    /// Who paid the fee.
+    pub payer: AccountId,
+    /// The fee, which was burned.
+    pub fee: Amount,
+    /// How many of the block's events are its own; they stand in the order of transactions.
+    pub events: u32,
+}

@@ -1,0 +1,135 @@
+//! Where a grid begins.
+
+use acre_codec::List;
+use acre_crypto::Hasher;
+use acre_types::{AccountId, Amount, Digest, PublicKey, Text, UnixMs};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::error::GenesisError;
+use crate::key::Key;
+use crate::limits::{
+    GENESIS_BYTES_MAX, GRANTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX, VALIDATORS_MAX,
+};
+use crate::map::Map;
+use crate::object::{Account, AnyObject, Grid, GridKind, Object, Parameters, Totals};
+use crate::state::State;
+
+/// One who makes blocks from the start.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Validator {
+    /// Signs its votes.
+    pub key: PublicKey,
+    /// Where it may be dialled, as `host:port`.
+    pub address: Text<TEXT_BYTES_MAX>,
+}
+
+/// Everything a grid starts from. Its digest is the id of the chain.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Genesis {
+    /// For people.
+    pub name: Text<NAME_BYTES_MAX>,
+    /// Local, test or live.
+    pub kind: GridKind,
+    /// Time of genesis; tells two grids of one name apart.
+    pub time: UnixMs,
+    /// Who makes blocks.
+    pub validators: List<Validator, VALIDATORS_MAX>,
+    /// Prices and fees.
+    pub parameters: Parameters,
+    /// Receives its share of what contracts pay.
+    pub foundation: AccountId,
+    /// Tokens from nothing, for local and test grids only; one account named twice gets both.
+    pub grants: List<(AccountId, Amount), GRANTS_MAX>,
+}
+
+impl Genesis {
+    /// The id of the chain: BLAKE3 in a context of its own, of the canonical bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Hasher::new("acre 2026-11 genesis").update(&self.to_bytes()).finish()
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        acre_codec::encode(self)
+    }
+
+    /// From a stranger's bytes, checked.
+    ///
+    /// # Errors
+    /// Bytes that are no genesis, or one that [`Genesis::state`] refuses.
+    pub fn decode(bytes: &[u8]) -> Result<Self, GenesisError> {
+        let genesis: Self = acre_codec::decode_bounded(bytes, GENESIS_BYTES_MAX)?;
+        genesis.check()?;
+        Ok(genesis)
+    }
+
+    fn check(&self) -> Result<Amount, GenesisError> {
+        if !self.kind.allows_grants() && !self.grants.is_empty() {
+            let grants = self.grants.len();
+            return Err(GenesisError::PreMine { kind: self.kind.name(), grants });
+        }
+        let mut keys: Vec<_> = self.validators.iter().map(|validator| validator.key).collect();
+        keys.sort();
+        keys.dedup();
+        if keys.is_empty() || keys.len() != self.validators.len() {
+            return Err(GenesisError::Validators);
+        }
+        self.parameters.check()?;
+        let grants = self.grants.iter().map(|(_, amount)| *amount);
+        grants
+            .into_iter()
+            .try_fold(Amount::ZERO, Amount::checked_add)
+            .ok_or(GenesisError::TooManyTokens)
+    }
+
+    /// The state before the first block.
+    ///
+    /// # Errors
+    /// Grants on a live grid, missing or doubled validators, sums or parameters out of range.
+    pub fn state(&self) -> Result<State, GenesisError> {
+        let minted = self.check()?;
+        let grid = Grid {
+            chain: self.digest(),
+            name: self.name.clone(),
+            kind: self.kind,
+            foundation: self.foundation,
+            started: self.time,
+        };
+        let mut accounts = std::collections::BTreeMap::<AccountId, Account>::new();
+        for (id, amount) in self.grants.iter() {
+            let account = accounts.entry(*id).or_default();
+            account.balance =
+                account.balance.checked_add(*amount).ok_or(GenesisError::TooManyTokens)?;
+        }
+        accounts.retain(|_, account| *account != Account::default());
+        let entry = |key: Key, object: AnyObject| (key.to_bytes(), Some(object.to_bytes()));
+        let mut leaves = vec![
+            entry(Key::Grid, grid.clone().wrap()),
+            entry(Key::Totals, Totals { minted, ..Totals::default() }.wrap()),
+            entry(Key::Parameters, self.parameters.clone().wrap()),
+        ];
+        leaves.extend(
+            accounts.into_iter().map(|(id, account)| entry(Key::Account(id), account.wrap())),
+        );
+        Ok(State::new(Map::default().update(leaves), grid))
+    }
+}
+
+impl Parameters {
+    /// Fees and prices must leave room for the sums they go into.
+    fn check(&self) -> Result<(), GenesisError> {
+        let limits = [
+            ("fee_transaction", self.fee_transaction, 1 << 40),
+            ("fee_byte", self.fee_byte, 1 << 20),
+            ("storage_tib_hour", self.storage_tib_hour, 1 << 40),
+        ];
+        for (what, amount, max) in limits {
+            if amount.0 > max {
+                return Err(GenesisError::Parameter { what });
+            }
+        }
+        Ok(())
+    }
+}

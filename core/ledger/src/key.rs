@@ -1,0 +1,211 @@
+//! Where each object stands in the map.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use acre_types::{AccountId, ContractId, FarmId, NodeId};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
+use crate::object::{Account, Farm, Grid, Node, Object, Parameters, StorageContract, Totals, Twin};
+
+/// The address of an object. Its canonical bytes are one tag byte and the fields in order.
+///
+/// | tag | key | object |
+/// |---|---|---|
+/// | 0 | `Grid` | [`Grid`] |
+/// | 1 | `Totals` | [`Totals`] |
+/// | 2 | `Parameters` | [`Parameters`] |
+/// | 3 | `Account(id)` | [`Account`] |
+/// | 4 | `Twin(handle)` | [`Twin`] |
+/// | 5 | `TwinOf(account)` | [`Handle`] |
+/// | 6 | `Farm(id)`, 1 to `Totals::farms` | [`Farm`] |
+/// | 7 | `FarmOf(account, i)`, i below `Account::farms` | [`FarmId`] |
+/// | 8 | `Node(id)` | [`Node`] |
+/// | 9 | `NodeAt(i)`, i below `Totals::nodes` | [`NodeId`] |
+/// | 10 | `Contract(id)`, 1 to `Totals::contracts` | [`StorageContract`] |
+/// | 11 | `ContractOf(account, i)`, i below `Account::contracts` | [`ContractId`] |
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+#[expect(missing_docs, reason = "the table above says it all in one place")]
+pub enum Key {
+    Grid,
+    Totals,
+    Parameters,
+    Account(AccountId),
+    Twin(Handle),
+    TwinOf(AccountId),
+    Farm(FarmId),
+    FarmOf(AccountId, u32),
+    Node(NodeId),
+    NodeAt(u32),
+    Contract(ContractId),
+    ContractOf(AccountId, u32),
+}
+
+impl Key {
+    /// The canonical bytes, at most [`crate::limits::KEY_BYTES_MAX`].
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        acre_codec::encode(self)
+    }
+}
+
+/// Name of a twin: 3 to 32 of `a`-`z`, `0`-`9` and `-`, with no `-` at either end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, serde::Serialize)]
+#[serde(transparent)]
+pub struct Handle(String);
+
+/// Text that is no handle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not a handle: 3 to 32 of a-z, 0-9 and -, not at the ends")]
+pub struct NoHandle {
+    /// The text as given.
+    given: String,
+}
+
+impl Handle {
+    /// The text itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Handle {
+    type Err = NoHandle;
+
+    fn from_str(text: &str) -> Result<Self, NoHandle> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let fits = (HANDLE_BYTES_MIN..=HANDLE_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|byte| is_plain(byte) || byte == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NoHandle { given: text.chars().take(80).collect() })
+        }
+    }
+}
+
+impl BorshDeserialize for Handle {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let text = acre_types::Text::<HANDLE_BYTES_MAX>::deserialize_reader(reader)?;
+        text.as_str().parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Something one can look up: knows its key and the type of what stands there, so that no reader
+/// repeats the layout.
+pub trait Lookup {
+    /// What stands there.
+    type Object: Object;
+    /// Where it stands.
+    fn key(&self) -> Key;
+}
+
+macro_rules! lookup {
+    ($($(#[$doc:meta])* $name:ty => $object:ty, |$this:ident| $key:expr;)*) => {
+        $(impl Lookup for $name {
+            type Object = $object;
+            fn key(&self) -> Key {
+                let $this = self;
+                $key
+            }
+        })*
+    };
+}
+
+/// Looks up the [`Grid`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheGrid;
+/// Looks up the [`Totals`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheTotals;
+/// Looks up the [`Parameters`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheParameters;
+/// Looks up the handle of an account's twin.
+#[derive(Clone, Copy, Debug)]
+pub struct TwinOf(pub AccountId);
+/// Looks up the farm that an account made as its i-th, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct FarmOf(pub AccountId, pub u32);
+/// Looks up the node that was registered as the i-th, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeAt(pub u32);
+/// Looks up the contract that an account made as its i-th, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct ContractOf(pub AccountId, pub u32);
+
+lookup! {
+    TheGrid => Grid, |_this| Key::Grid;
+    TheTotals => Totals, |_this| Key::Totals;
+    TheParameters => Parameters, |_this| Key::Parameters;
+    AccountId => Account, |this| Key::Account(*this);
+    Handle => Twin, |this| Key::Twin(this.clone());
+    TwinOf => Handle, |this| Key::TwinOf(this.0);
+    FarmId => Farm, |this| Key::Farm(*this);
+    FarmOf => FarmId, |this| Key::FarmOf(this.0, this.1);
+    NodeId => Node, |this| Key::Node(*this);
+    NodeAt => NodeId, |this| Key::NodeAt(this.0);
+    ContractId => StorageContract, |this| Key::Contract(*this);
+    ContractOf => ContractId, |this| Key::ContractOf(this.0, this.1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::KEY_BYTES_MAX;
+
+    #[test]
+    fn handle_is_checked_in_text_and_bytes() {
+        for good in ["abc", "a-1", &"z".repeat(32)] {
+            let handle: Handle = good.parse().unwrap();
+            assert_eq!(acre_codec::decode::<Handle>(&acre_codec::encode(&handle)).unwrap(), handle);
+        }
+        for bad in ["", "ab", "-ab", "ab-", "aBc", "a.b", "äöü", &"z".repeat(33)] {
+            assert!(bad.parse::<Handle>().is_err(), "{bad}");
+            assert!(acre_codec::decode::<Handle>(&acre_codec::encode(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_key_fits_its_limit_and_has_its_tag() {
+        let account = AccountId([255; 32]);
+        let handle: Handle = "z".repeat(32).parse().unwrap();
+        let keys = [
+            Key::Grid,
+            Key::Totals,
+            Key::Parameters,
+            Key::Account(account),
+            Key::Twin(handle),
+            Key::TwinOf(account),
+            Key::Farm(FarmId(1)),
+            Key::FarmOf(account, 2),
+            Key::Node(NodeId([1; 32])),
+            Key::NodeAt(3),
+            Key::Contract(ContractId(4)),
+            Key::ContractOf(account, 5),
+        ];
+        for (tag, key) in keys.iter().enumerate() {
+            let bytes = key.to_bytes();
+            assert_eq!(usize::from(bytes[0]), tag, "{key:?}");
+            assert!(bytes.len() <= KEY_BYTES_MAX, "{key:?}");
+            assert_eq!(&acre_codec::decode::<Key>(&bytes).unwrap(), key);
+        }
+    }
+}

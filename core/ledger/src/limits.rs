@@ -1,0 +1,61 @@
+//! Every limit of the ledger, each once, with its reason.
+
+use acre_types::Bytes;
+
+/// Bits of a path in the map, hence the deepest a tree, a recursion or a proof can get.
+pub const DEPTH_MAX: usize = 256;
+/// Bytes of one key: the longest is `ContractOf` with 37.
+pub const KEY_BYTES_MAX: usize = 64;
+/// Bytes of one stored object. The largest is a twin with all its keys.
+pub const VALUE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of one encoded proof: every sibling, and the value.
+pub const PROOF_BYTES_MAX: usize = DEPTH_MAX * 32 + VALUE_BYTES_MAX + 64;
+
+/// Bytes of one signed transaction. Room for the largest twin, and no more.
+pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024;
+/// Transactions in one block: five times what the target of 2,000 needs.
+pub const PAYLOAD_TRANSACTIONS_MAX: usize = 10_000;
+/// Bytes of all transactions of one block; must fit one message of the engine with its header.
+pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of an encoded genesis, which is read from a file that a stranger may have sent.
+pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Characters of a twin's handle.
+pub const HANDLE_BYTES_MIN: usize = 3;
+/// As a label of a domain name would have, halved.
+pub const HANDLE_BYTES_MAX: usize = 32;
+/// Keys of one twin: a few roles on a few devices.
+pub const TWIN_KEYS_MAX: usize = 16;
+/// Bytes of one key of a twin: X25519 (32) and ML-KEM-768 (1,184) side by side.
+pub const TWIN_KEY_BYTES_MAX: usize = 32 + 1184;
+
+/// Bytes of the name of a farm or a grid.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a node's site or of one of its addresses.
+pub const TEXT_BYTES_MAX: usize = 64;
+/// Addresses of one node: IPv4 and IPv6, inside and outside.
+pub const ADDRESSES_MAX: usize = 4;
+/// Storage of one node: 1 EiB, so that sums of a block stay far below `u64::MAX`.
+pub const NODE_STORAGE_MAX: Bytes = Bytes(1 << 60);
+
+/// Places of one contract: those of the widest profile, 100+20, and its 20 spares.
+pub const PLACES_MAX: usize = 140;
+/// Plain bytes of one contract: 1 PiB.
+pub const CONTRACT_BYTES_MAX: Bytes = Bytes(1 << 50);
+/// How far a contract may reach into the future: ten years of 365.25 days.
+pub const CONTRACT_PERIOD_MS_MAX: u64 = 3_652 * 24 * 3_600 * 1_000 + 12 * 3_600 * 1_000;
+/// The share of every contract's payments that goes to the foundation account, in percent. A
+/// constant of the format, not a parameter: no vote can raise it.
+pub const FOUNDATION_PERCENT: u64 = 10;
+
+/// Validators named by a genesis.
+pub const VALIDATORS_MAX: usize = 128;
+/// Grants of a local or test genesis.
+pub const GRANTS_MAX: usize = 10_000;
+
+const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BYTES_MAX);
+const _: () = assert!(PLACES_MAX * 32 + 512 <= VALUE_BYTES_MAX);
+const _: () = assert!(VALUE_BYTES_MAX + 512 <= TRANSACTION_BYTES_MAX);
+const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
+const _: () = assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 100 + 1024 <= GENESIS_BYTES_MAX);
+const _: () = assert!(HANDLE_BYTES_MAX + 8 <= KEY_BYTES_MAX);
