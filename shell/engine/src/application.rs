@@ -83,7 +83,8 @@ pub trait Application: Send + 'static {
     /// When this returns, block and height must be durable, in one transaction.
     ///
     /// `certificate` proves the block final by itself ([`crate::light::verify_certificate`]); it
-    /// is absent if the block is final only through a descendant, which happens with several validators.
+    /// is absent if the block is final only through a descendant. That happens with several
+    /// validators, and with one after a crash; [`crate::Handle::proof`] has the answer then.
     ///
     /// # Errors
     /// If the application itself is broken or cannot write.

@@ -11,7 +11,11 @@ use crate::{
 use bytes::Bytes;
 use commonware_actor::Feedback;
 use commonware_codec::Encode as _;
-use commonware_consensus::{Reporter, marshal::Update, types::Height};
+use commonware_consensus::{
+    Reporter,
+    marshal::{Identifier, Update},
+    types::Height,
+};
 use commonware_runtime::Spawner;
 use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
 use std::{num::NonZeroU64, sync::Arc};
@@ -73,6 +77,14 @@ pub(crate) struct Delivery {
     ledger: Ledger,
     marshal: Marshal,
     retain: NonZeroU64,
+    applied: Applied,
+}
+
+/// Whether this validator is the only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    Yes,
+    No,
 }
 
 /// Blocks pruned at a time, so that pruning is not work of every block.
@@ -87,19 +99,56 @@ pub(crate) fn channel(
     // Twice the pending ones: after a restart of delivery the old ones may still be queued.
     let (sender, blocks) = mpsc::channel(2 * MAX_PENDING_ACKS.get());
     let inbox = Inbox { blocks: sender, status: Arc::clone(&status) };
-    (inbox, Delivery { blocks, status, ledger, marshal, retain })
+    let applied = Applied { height: 0, id: None };
+    (inbox, Delivery { blocks, status, ledger, marshal, retain, applied })
 }
 
 impl Delivery {
-    /// Runs until the engine stops or the application fails.
-    pub(crate) async fn run<E: Spawner>(mut self, context: E) {
-        let Some(mut applied) = self.ledger.call(&context, |app| app.applied()).await else {
-            return;
+    /// Compares application and archive after a start, and feeds the application what it has lost.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], [`Error::Lost`] (only if `alone`: otherwise peers help) and
+    /// [`Error::Behind`] if the two cannot be reconciled; the application's own.
+    pub(crate) async fn reconcile<E: Spawner>(&mut self, context: &E, alone: Alone) -> Result<()> {
+        let stopped = Error::Stopped { part: "start" };
+        let Some(mut applied) = self.ledger.call(context, |app| app.applied()).await else {
+            return Err(stopped);
         };
+        let tip = self.marshal.get_info(Identifier::Latest).await.map_or(0, |(tip, _)| tip.get());
+        let height = applied.height;
+        if height > tip {
+            tracing::warn!(height, tip, "the engine has lost blocks the application has applied");
+            if matches!(alone, Alone::Yes) {
+                return Err(Error::Lost { tip, applied: height });
+            }
+        }
+        let stored = self.marshal.get_block(Height::new(height)).await;
+        if let (Some(block), Some(id)) = (stored, applied.id)
+            && block.inner().id() != id
+        {
+            return Err(Error::Diverged { height });
+        }
+        // What marshal regards as processed it does not deliver again.
+        let processed = self.marshal.get_processed().await.map_or(0, |p| p.height().get());
+        for missing in height + 1..=processed {
+            let Some(block) = self.marshal.get_block(Height::new(missing)).await else {
+                return Err(Error::Behind { needed: missing, offered: processed });
+            };
+            if !self.finalize(context, &mut applied, block.inner_shared()).await? {
+                return Err(stopped);
+            }
+        }
         self.status.send_modify(|status| {
             status.height = applied.height;
             status.id = applied.id.unwrap_or_default();
         });
+        self.applied = applied;
+        Ok(())
+    }
+
+    /// Runs until the engine stops or the application fails.
+    pub(crate) async fn run<E: Spawner>(mut self, context: E) {
+        let mut applied = self.applied;
         while let Some((block, ack)) = self.blocks.recv().await {
             match self.deliver(&context, &mut applied, &block).await {
                 Ok(true) => ack.acknowledge(),
@@ -131,14 +180,8 @@ impl Delivery {
                 Ok(true)
             };
         }
-        // Only an application that lost data lacks earlier blocks; the archive may still help.
-        for missing in applied.height + 1..height {
-            let Some(earlier) = self.marshal.get_block(Height::new(missing)).await else {
-                return Err(Error::Behind { needed: missing, offered: height });
-            };
-            if !self.finalize(context, applied, earlier.inner_shared()).await? {
-                return Ok(false);
-            }
+        if height > applied.height + 1 {
+            return Err(Error::Behind { needed: applied.height + 1, offered: height });
         }
         self.finalize(context, applied, Arc::clone(block)).await
     }

@@ -87,12 +87,21 @@ pub enum Error {
         /// The height in question.
         height: u64,
     },
+    /// The engine's files are older than the application's state, and there is no other validator
+    /// to fetch the difference from.
+    #[error("the engine lost blocks: it ends at height {tip}, the application at {applied}")]
+    Lost {
+        /// The newest block the engine has.
+        tip: u64,
+        /// The newest block the application has applied.
+        applied: u64,
+    },
     /// The application lacks blocks that the engine has already pruned.
-    #[error("application needs block {needed}, but the engine keeps none below {offered}")]
+    #[error("application needs block {needed}, which is pruned; the engine offers {offered}")]
     Behind {
         /// First height the application lacks.
         needed: u64,
-        /// The height the engine is about to deliver.
+        /// The height the engine has got to.
         offered: u64,
     },
     /// A part of the engine ended by itself.

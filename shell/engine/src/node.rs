@@ -7,7 +7,7 @@ use crate::{
     adapter::{Adapter, Ledger, Marshal, Pacing},
     block::{Block, Digest},
     defaults,
-    delivery::{self, Delivery, Status},
+    delivery::{self, Alone, Status},
     error::{Error, Result},
     limits,
 };
@@ -45,7 +45,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Times that decide how consensus proceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,15 +173,19 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Waits until a part of the engine ends, which it does not do by itself.
-    pub(crate) async fn stopped(self) -> Error {
+    /// Waits for a failure: reported through `failed`, or a part of the engine that ends, which
+    /// none does by itself.
+    pub(crate) async fn failed(self, failed: &mut mpsc::Receiver<Error>) -> Error {
         let [(a, first), (b, second), (c, third)] = self.tasks;
         let part = tokio::select! {
+            biased;
+            Some(error) = failed.recv() => return error,
             _ = first => a,
             _ = second => b,
             _ = third => c,
         };
-        Error::Stopped { part }
+        // The report tells the cause, the ended part only the effect.
+        failed.try_recv().unwrap_or(Error::Stopped { part })
     }
 }
 
@@ -204,6 +208,7 @@ where
     P: Provider<PublicKey = PublicKey>,
 {
     let me = setup.key.public_key();
+    let alone = if setup.committee.len() == 1 { Alone::Yes } else { Alone::No };
     let scheme = Scheme::signer(&setup.namespace, setup.committee.clone(), setup.key.clone())
         .ok_or(Error::Validators { reason: "this one is not in the list" })?;
     let genesis = Block::genesis(&setup.namespace, setup.ledger.genesis())?;
@@ -272,7 +277,7 @@ where
     .await;
 
     let pacing = Pacing { idle_interval: setup.timing.idle_interval };
-    let (inbox, delivery) =
+    let (inbox, mut delivery) =
         delivery::channel(setup.ledger.clone(), marshal.clone(), setup.status, setup.retain);
     let application = Deferred::new(
         context.child("application"),
@@ -313,9 +318,9 @@ where
     );
 
     buffer_engine.start(links.broadcast);
-    let delivering =
-        context.child("delivery").spawn(move |context| Delivery::run(delivery, context));
     let marshalling = marshal_actor.start(inbox, buffer, resolver);
+    delivery.reconcile(&context, alone).await?;
+    let delivering = context.child("delivery").spawn(move |context| delivery.run(context));
     let deciding = engine.start(links.votes, links.certificates, links.resolver);
     Ok(Node {
         marshal,

@@ -306,8 +306,7 @@ fn run(
         let result = tokio::select! {
             // An error means that the handle is gone: stop as well.
             _ = stopping.wait_for(|stop| *stop) => Ok(()),
-            Some(error) = failed.recv() => Err(error),
-            error = node.stopped() => Err(failed.try_recv().unwrap_or(error)),
+            error = node.failed(&mut failed) => Err(error),
         };
         // A part that does not end in time is cut off, which is as safe as a crash.
         let _ = context.stop(0, Some(defaults::STOP_TIMEOUT)).await;

@@ -325,10 +325,7 @@ async fn live(
     };
     let links = Links { votes, certificates, resolver, broadcast, backfill };
     let node = node::start(context.child("validator"), setup, links).await?;
-    Err(tokio::select! {
-        Some(error) = failed.recv() => error,
-        error = node.stopped() => error,
-    })
+    Err(node.failed(&mut failed).await)
 }
 
 /// A certificate as `signers` (indices) of a simulation's validators would make it for `header`,
