@@ -59,24 +59,23 @@ unsafe fn rows<const ROWS: usize>(
     range: Range<usize>,
 ) {
     let matrices = matrices.as_chunks::<ROWS>().0;
+    let (head, whole) = cut(inputs, range.clone());
     let mut at = range.start;
-    while range.end - at >= WIDE * LANE {
-        // SAFETY: the caller's promise, and `at + WIDE * LANE` is within the range.
-        unsafe {
-            let sums = rows_block::<ROWS, WIDE>(matrices, inputs, at, WHOLE);
-            store(outputs, sums, at, WHOLE);
-        }
-        at += WIDE * LANE;
-    }
     while at < range.end {
-        let bytes = LANE.min(range.end - at);
-        let mask = WHOLE >> (LANE - bytes);
-        // SAFETY: the caller's promise, and the mask names only bytes within the range.
+        // SAFETY: the caller's promise; `at` and the masks stay within the range.
         unsafe {
-            let sums = rows_block::<ROWS, 1>(matrices, inputs, at, mask);
-            store(outputs, sums, at, mask);
+            if whole.contains(&at) {
+                let sums = rows_block::<ROWS, WIDE>(matrices, inputs, at, WHOLE);
+                store(outputs, sums, at, WHOLE);
+                at += WIDE * LANE;
+            } else {
+                let bytes = step(at, head, range.end);
+                let mask = WHOLE >> (LANE - bytes);
+                let sums = rows_block::<ROWS, 1>(matrices, inputs, at, mask);
+                store(outputs, sums, at, mask);
+                at += bytes;
+            }
         }
-        at += bytes;
     }
 }
 
@@ -134,25 +133,41 @@ pub(super) unsafe fn dyadic(
     outputs: &mut [&mut [u8]],
     range: Range<usize>,
 ) {
+    let (head, whole) = cut(inputs, range.clone());
     let mut at = range.start;
-    while range.end - at >= WIDE * LANE {
-        // SAFETY: the caller's promise, and `at + WIDE * LANE` is within the range.
-        unsafe {
-            let sums = dyadic_block::<WIDE>(&dyadic.blocks, inputs, at, WHOLE);
-            store(outputs, sums, at, WHOLE);
-        }
-        at += WIDE * LANE;
-    }
     while at < range.end {
-        let bytes = LANE.min(range.end - at);
-        let mask = WHOLE >> (LANE - bytes);
-        // SAFETY: the caller's promise, and the mask names only bytes within the range.
+        // SAFETY: the caller's promise; `at` and the masks stay within the range.
         unsafe {
-            let sums = dyadic_block::<1>(&dyadic.blocks, inputs, at, mask);
-            store(outputs, sums, at, mask);
+            if whole.contains(&at) {
+                let sums = dyadic_block::<WIDE>(&dyadic.blocks, inputs, at, WHOLE);
+                store(outputs, sums, at, WHOLE);
+                at += WIDE * LANE;
+            } else {
+                let bytes = step(at, head, range.end);
+                let mask = WHOLE >> (LANE - bytes);
+                let sums = dyadic_block::<1>(&dyadic.blocks, inputs, at, mask);
+                store(outputs, sums, at, mask);
+                at += bytes;
+            }
         }
-        at += bytes;
     }
+}
+
+/// Cuts a range so that the loads of its middle are aligned: where the head ends, and the middle.
+///
+/// A vector across two cache lines costs two accesses. Shards of one stripe are mostly misaligned alike
+/// (slices of one buffer, or buffers of one allocator), so aligning the first aligns all.
+fn cut(inputs: &[&[u8]], range: Range<usize>) -> (usize, Range<usize>) {
+    let address = inputs.first().map_or(0, |input| input.as_ptr().addr().wrapping_add(range.start));
+    let head = (range.start + address.wrapping_neg() % LANE).min(range.end);
+    let whole = (range.end - head) / (WIDE * LANE) * (WIDE * LANE);
+    (head, head..head + whole)
+}
+
+/// Bytes of the next partial step: up to the end of the head, or a vector or what is left of it.
+fn step(at: usize, head: usize, end: usize) -> usize {
+    let until = if at < head { head } else { end };
+    LANE.min(until - at)
 }
 
 /// The sums of four outputs over `VECTORS` vectors from byte `at`, nine products per four inputs.
