@@ -39,8 +39,8 @@
 
 use crate::key::Key;
 use crate::limits::{
-    BODY_BYTES_MAX, CHECK_BLOCK_BYTES, GROUP_ALIGN, HEADER_BYTES_MAX, KEY_BYTES_MAX, PREFIX_BYTES,
-    RECORD_ALIGN,
+    BODY_BYTES_MAX, CHECK_BLOCK_BYTES, GROUP_ALIGN, HEADER_BYTES_MAX, KEY_BYTES_MAX, PAGE_BYTES,
+    PREFIX_BYTES, RECORD_ALIGN,
 };
 
 /// Version of the layout above.
@@ -244,7 +244,7 @@ impl SegmentHeader {
         copy.extend_from_slice(&self.first_group.to_le_bytes());
         copy.extend_from_slice(&[0; 8]);
         copy.extend_from_slice(&crc32fast::hash(&copy).to_le_bytes());
-        let mut block = vec![0; GROUP_ALIGN as usize];
+        let mut block = vec![0; PAGE_BYTES];
         for at in HEADER_COPIES_AT {
             block[at..at + HEADER_COPY_BYTES].copy_from_slice(&copy);
         }

@@ -15,10 +15,10 @@ pub const CHECK_BLOCK_BYTES: usize = 16 * 1024;
 
 /// Groups start at a multiple of this, so that no page or physical sector that holds acknowledged bytes is ever written
 /// again: a torn write can only hurt what was not acknowledged.
-pub const GROUP_ALIGN: u64 = 4096;
+pub const GROUP_ALIGN: u64 = PAGE_BYTES as u64;
 
 /// Records start at a multiple of this; also the step of the search for the next record after damage.
-pub const RECORD_ALIGN: u64 = 8;
+pub const RECORD_ALIGN: u64 = SLOT_BYTES as u64;
 
 /// Default size at which a segment is sealed, in bytes.
 pub const SEGMENT_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
@@ -62,6 +62,12 @@ pub const DAMAGE_LISTED_MAX: usize = 1024;
 
 /// Keys in one page of [`crate::ShardLog::keys`].
 pub const KEYS_PAGE_MAX: usize = 4096;
+
+/// [`GROUP_ALIGN`] for indexing.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
+/// [`RECORD_ALIGN`] for indexing.
+pub(crate) const SLOT_BYTES: usize = 8;
 
 /// The fixed part of a record, in bytes.
 pub(crate) const PREFIX_BYTES: usize = 40;

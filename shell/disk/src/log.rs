@@ -264,8 +264,7 @@ impl ShardLog {
     }
 
     fn write_with(&self, op: Op, on_done: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        let job = Job::Write { op, done: Box::new(on_done) };
-        if let Err((Job::Write { done, .. }, error)) = self.inner.shared.try_send(job) {
+        if let Err((done, error)) = self.inner.shared.try_send_write(op, Box::new(on_done)) {
             done(Err(error));
         }
     }

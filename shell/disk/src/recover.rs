@@ -11,7 +11,7 @@ use crate::format::{
 };
 use crate::index::Index;
 use crate::key::Key;
-use crate::limits::{DAMAGE_LISTED_MAX, GROUP_ALIGN};
+use crate::limits::{DAMAGE_LISTED_MAX, GROUP_ALIGN, PAGE_BYTES};
 use crate::scan::{Scan, scan_segment};
 
 /// A place in the log whose bytes are not what was written.
@@ -212,7 +212,7 @@ fn report(recovery: &mut Recovery, segment: u32, len: u64, scan: &Scan) {
 
 /// Reads and judges the header block of a segment.
 pub(crate) fn read_header(file: &dyn DiskFile, segment: u32) -> io::Result<HeaderBlock> {
-    let mut block = vec![0; GROUP_ALIGN as usize];
+    let mut block = vec![0; PAGE_BYTES];
     let read = file.read_at(0, &mut block)?;
     Ok(SegmentHeader::decode(&block[..read], segment))
 }

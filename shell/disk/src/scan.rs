@@ -15,7 +15,8 @@ use crate::format::{
 };
 use crate::key::Key;
 use crate::limits::{
-    CHECK_BLOCK_BYTES, GROUP_ALIGN, PREFIX_BYTES, RECORD_ALIGN, SCAN_BUFFER_BYTES,
+    CHECK_BLOCK_BYTES, GROUP_ALIGN, PAGE_BYTES, PREFIX_BYTES, RECORD_ALIGN, SCAN_BUFFER_BYTES,
+    SLOT_BYTES,
 };
 
 /// What a scan found.
@@ -154,14 +155,13 @@ fn find_record(
     header: SegmentHeader,
     from: u64,
 ) -> io::Result<Option<u64>> {
-    let step = RECORD_ALIGN as usize;
     let mut at = from;
     while at < window.len {
-        let view = window.view(at, GROUP_ALIGN as usize)?;
+        let view = window.view(at, PAGE_BYTES)?;
         let seen = view.len() as u64;
         let is_candidate = |slot: &[u8]| slot.starts_with(&RECORD_MAGIC);
         let candidates: Vec<u64> = view
-            .chunks(step)
+            .chunks(SLOT_BYTES)
             .zip(0_u64..)
             .filter(|(slot, _)| is_candidate(slot))
             .map(|(_, index)| at + index * RECORD_ALIGN)

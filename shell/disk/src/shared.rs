@@ -131,17 +131,17 @@ impl Shared {
         self.poison.get().map(|source| Error::Poisoned { source: Arc::clone(source) })
     }
 
-    /// Hands `job` to the writer, or back with the reason why not.
-    pub(crate) fn try_send(&self, job: Job) -> Result<(), (Job, Error)> {
+    /// Hands a write to the writer, or its callback back with the reason why not.
+    pub(crate) fn try_send_write(&self, op: Op, done: Done) -> Result<(), (Done, Error)> {
         let mut queue = lock(&self.queue);
         if queue.is_closed {
-            return Err((job, Error::Closed));
+            return Err((done, Error::Closed));
         }
-        if !queue.has_room(job.bytes(), &self.config) {
+        if !queue.has_room(op.shape.record_len(), &self.config) {
             let waiting = queue.jobs.len();
-            return Err((job, Error::Busy { waiting }));
+            return Err((done, Error::Busy { waiting }));
         }
-        self.push(&mut queue, job);
+        self.push(&mut queue, Job::Write { op, done });
         Ok(())
     }
 

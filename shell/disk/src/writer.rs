@@ -10,11 +10,11 @@ use crate::footer::Entry;
 use crate::format::{
     Kind, Place, Prefix, SEGMENT_HEADER_BYTES, SegmentHeader, encode_meta, segment_name,
 };
-use crate::limits::{GROUP_ALIGN, GROUP_RECORDS_MAX, SEGMENT_RECORDS_MAX};
+use crate::limits::{GROUP_ALIGN, GROUP_RECORDS_MAX, PAGE_BYTES, SEGMENT_RECORDS_MAX};
 use crate::recover::{Active, Opened, save_footer};
 use crate::shared::{Done, Job, Op, Shared};
 
-static ZEROS: [u8; GROUP_ALIGN as usize] = [0; GROUP_ALIGN as usize];
+static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// Why a group was not written.
 pub(crate) enum GroupError {

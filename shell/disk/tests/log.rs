@@ -1,5 +1,7 @@
 //! What the log does when nothing goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub(crate) mod workload;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
