@@ -13,7 +13,7 @@ use crate::state::State;
 #[derive(Clone)]
 struct Entry {
     object: Option<AnyObject>,
-    /// Differs from the state's, as far as we know.
+    /// Put by a transaction of this block, so perhaps not what the state has.
     written: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Overlay<'a> {
     base: &'a State,
     entries: BTreeMap<Key, Entry>,
     /// What stood in `entries` before each write since [`Overlay::begin`], oldest first.
-    undo: Vec<(Key, Entry)>,
+    undo: Vec<(Key, Option<Entry>)>,
 }
 
 impl<'a> Overlay<'a> {
@@ -42,8 +42,11 @@ impl<'a> Overlay<'a> {
 
     /// Undoes every write since [`Overlay::begin`].
     pub(crate) fn roll_back(&mut self) {
-        while let Some((key, entry)) = self.undo.pop() {
-            self.entries.insert(key, entry);
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(entry) => self.entries.insert(key, entry),
+                None => self.entries.remove(&key),
+            };
         }
     }
 
@@ -67,8 +70,6 @@ impl<'a> Overlay<'a> {
         let key = place.key();
         let entry = Entry { object: Some(object.wrap()), written: true };
         let before = self.entries.insert(key.clone(), entry);
-        // Never read before: then it is new, and undoing it means that there is nothing.
-        let before = before.unwrap_or(Entry { object: None, written: true });
         self.undo.push((key, before));
     }
 

@@ -74,7 +74,8 @@ pub enum Action {
         /// What the node says of itself.
         offer: NodeOffer,
     },
-    /// Replaces what a node says of itself; by the node (its owner pays) or by the farm's owner.
+    /// Replaces what a node says of itself; by the node (its owner pays), unless it was
+    /// retired, or by the farm's owner.
     UpdateNode {
         /// Which.
         node: NodeId,

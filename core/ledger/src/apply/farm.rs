@@ -117,7 +117,7 @@ impl Work<'_> {
     ) -> Done {
         check_capacity(capacity)?;
         let old = self.overlay.get(&node)?.ok_or(Refusal::NoSuchNode { node })?;
-        if from.0 != node.0 && from != old.operator {
+        if !may_update(from, node, &old) {
             return Err(Refusal::NotYours { what: "the node" }.into());
         }
         if capacity.storage < old.reserved {
@@ -132,6 +132,12 @@ impl Work<'_> {
         self.events.push(Event::NodeUpdated { node });
         Ok(())
     }
+}
+
+/// The operator always; the node itself unless it was retired, so that an owner can stop a node
+/// whose key was stolen from spending on his account.
+pub(super) fn may_update(from: AccountId, id: NodeId, node: &Node) -> bool {
+    from == node.operator || (from.0 == id.0 && node.state != NodeState::Retired)
 }
 
 fn check_name(name: &FarmName) -> Done {

@@ -235,6 +235,9 @@ fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) 
         }
         Action::UpdateNode { node, .. } if node.0 == from.0 => {
             let known = overlay.get(node)?.ok_or(Refusal::NoSuchNode { node: *node })?;
+            if !farm::may_update(from, *node, &known) {
+                return Err(Refusal::NotYours { what: "the node" }.into());
+            }
             Ok(known.operator)
         }
         _ => Ok(from),

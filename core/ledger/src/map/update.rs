@@ -22,7 +22,7 @@ pub(super) fn apply(
     let mut changes: Vec<Change> =
         batch.map(|(key, value)| Change { path: Path::of(&key), key, value }).collect();
     // Stable, so that of equal paths the last in the batch stays last.
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes.sort_by_key(|change| change.path);
     keep_last_of_each(&mut changes);
     descend(root, 0, &mut changes)
 }
@@ -51,13 +51,12 @@ fn descend(link: &Link, depth: usize, changes: &mut [Change]) -> Link {
     }
     match link {
         Link::Empty => build(None, depth, changes),
-        Link::Leaf(leaf) => match changes.iter().find(|change| change.path == leaf.path) {
-            Some(change) if change.value.as_ref() == Some(&leaf.value) => {
-                build(Some(leaf), depth, changes)
-            }
-            Some(_) => build(None, depth, changes),
-            None => build(Some(leaf), depth, changes),
-        },
+        Link::Leaf(leaf) => {
+            // Kept unless a change says otherwise, so that writing the same value changes nothing.
+            let own = changes.iter().find(|change| change.path == leaf.path);
+            let is_kept = own.is_none_or(|change| change.value.as_ref() == Some(&leaf.value));
+            build(is_kept.then_some(leaf), depth, changes)
+        }
         Link::Inner(inner) => {
             let (low, high) = split(changes, depth);
             let next = depth.saturating_add(1);
@@ -101,7 +100,7 @@ fn leaf_of(change: &mut Change) -> Link {
 }
 
 /// Two subtrees under one node; a single leaf moves up instead.
-fn join(left: Link, right: Link) -> Link {
+pub(super) fn join(left: Link, right: Link) -> Link {
     match (left, right) {
         (Link::Empty, Link::Empty) => Link::Empty,
         (Link::Leaf(leaf), Link::Empty) | (Link::Empty, Link::Leaf(leaf)) => Link::Leaf(leaf),
