@@ -53,7 +53,8 @@ fn main() {
     let mut latencies = Vec::new();
     for number in 1..=100 {
         // Somewhere within the idle interval.
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(number * 37 % 200)));
+        runtime
+            .block_on(async { tokio::time::sleep(Duration::from_millis(number * 37 % 200)).await });
         let begin = Instant::now();
         counter.submit(number);
         let mut status = handle.subscribe();
@@ -69,7 +70,7 @@ fn main() {
     );
 
     let (ticks, height, bytes) = (cpu_ticks(), handle.status().height, disk_bytes(&dir));
-    runtime.block_on(tokio::time::sleep(Duration::from_secs(30)));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_secs(30)).await });
     let blocks = handle.status().height - height;
     println!("idle 30 s: {blocks} blocks, {:.2} % of a core", (cpu_ticks() - ticks) as f64 / 30.0);
     println!(
@@ -80,7 +81,35 @@ fn main() {
     println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());
 
     handle.stop().unwrap();
+    drop(handle);
     let (handle, opening) = start(&dir, &counter);
     println!("start, reopened: {} ms", opening.as_millis());
     handle.stop().unwrap();
+    disk_over_time();
+}
+
+/// A chain in a hurry that keeps 1,024 blocks: how its directory grows, and how it reopens.
+fn disk_over_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let counter = Counter::default();
+    let open = || {
+        let key = ValidatorKey::from_seed(&[1; 32]);
+        let mut config = Config::alone(dir.path(), b"measure", key, Arc::clone(&counter.wake));
+        config.timing.idle_interval = Duration::from_millis(1);
+        config.retain_blocks = 1_024.try_into().unwrap();
+        let begin = Instant::now();
+        (spawn(config, counter.start()).unwrap(), begin.elapsed())
+    };
+    let (handle, _) = open();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for height in (1_000..=6_000).step_by(1_000) {
+        let begin = Instant::now();
+        let mut status = handle.subscribe();
+        runtime.block_on(status.wait_for(|s| s.height >= height)).unwrap();
+        let bytes = disk_bytes(dir.path());
+        println!("height {height}: {bytes} bytes, {:.1} s more", begin.elapsed().as_secs_f64());
+    }
+    handle.stop().unwrap();
+    drop(handle);
+    println!("start with pruned history: {} ms", open().1.as_millis());
 }

@@ -41,7 +41,7 @@ use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NonZeroDuration, ordered::Set};
 use rand_core::CryptoRng;
 use std::{
-    num::{NonZeroU32, NonZeroU64},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
@@ -110,25 +110,40 @@ pub(crate) struct Links<S, R> {
     pub(crate) backfill: (S, R),
 }
 
-/// A channel's number and how many messages a second each peer may send on it.
+/// A channel's number, how many messages a second each peer may send on it, and how many of them
+/// at once.
 ///
-/// Sized for 100 small blocks a second with every validator voting three times a block, or for
-/// catching up at several hundred blocks a second: an order above what the engine reaches.
-/// Beyond it messages are dropped silently, so the numbers are far from tight.
-pub(crate) const CHANNELS: [(u64, NonZeroU32); 5] = [
-    (0, quota(2_048)), // votes
-    (1, quota(2_048)), // certificates
-    (2, quota(512)),   // resolver
-    (3, quota(256)),   // broadcast
-    (4, quota(1_024)), // backfill
+/// The rates are an order above what the engine reaches (100 small blocks a second with three
+/// votes a block and validator, several hundred blocks a second while catching up), because
+/// whatever exceeds them is dropped silently. The bursts are small, because the network reserves
+/// memory for one of every possible peer, about half a kilobyte a message.
+pub(crate) const CHANNELS: [(u64, Rate); 5] = [
+    (0, Rate { per_second: 2_048, burst: 128 }), // votes
+    (1, Rate { per_second: 2_048, burst: 128 }), // certificates
+    (2, Rate { per_second: 512, burst: 64 }),    // resolver
+    (3, Rate { per_second: 256, burst: 32 }),    // broadcast
+    (4, Rate { per_second: 1_024, burst: 64 }),  // backfill
 ];
 
-const fn quota(per_second: u32) -> NonZeroU32 {
-    NonZeroU32::new(per_second).expect("quotas are not zero")
+/// How fast a peer may send.
+#[derive(Clone, Copy)]
+pub(crate) struct Rate {
+    per_second: u32,
+    burst: u32,
 }
 
-pub(crate) fn rate(per_second: NonZeroU32) -> Quota {
-    Quota::per_second(per_second)
+impl Rate {
+    pub(crate) fn quota(self) -> Quota {
+        let not_zero = |number| NonZeroU32::new(number).expect("rates are not zero");
+        Quota::per_second(not_zero(self.per_second)).allow_burst(not_zero(self.burst))
+    }
+}
+
+/// Most validators of one epoch the network makes room for: twice the present ones, so that the
+/// set can grow without a new network.
+pub(crate) fn max_peers(committee: usize) -> NonZeroUsize {
+    let room = committee.saturating_mul(2).clamp(4, limits::MAX_VALIDATORS as usize);
+    NonZeroUsize::new(room).expect("clamped to at least 4")
 }
 
 /// Largest message a validator sends, whatever the present committee's size.

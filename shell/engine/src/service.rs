@@ -26,7 +26,7 @@ use commonware_utils::ordered::Map;
 use std::{
     fs::{File, TryLockError},
     net::{SocketAddr, TcpListener},
-    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64},
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -271,19 +271,17 @@ fn run(
         runtime::Config::new().with_worker_threads(2).with_storage_directory(directory),
     );
     runner.start(|context| async move {
-        let (ledger, mut failed) = Ledger::new(app, config.wake);
+        let (ledger, mut failed) = Ledger::new(app, Arc::clone(&config.wake));
         let addresses = addresses(&config.participants, &config.key, listen)?;
         let committee = node::committee(addresses.iter().map(|(key, _)| key.clone()).collect())?;
 
-        let (mut network, mut oracle) = lookup::Network::new(
-            context.child("network"),
-            network_config(&config.key, &config.namespace, listen),
-        );
+        let (mut network, mut oracle) =
+            lookup::Network::new(context.child("network"), network_config(&config, listen));
         let addresses = Map::try_from(addresses)
             .map_err(|_| Error::Validators { reason: "two have the same key" })?;
         oracle.track(0, addresses);
         let [votes, certificates, resolver, broadcast, backfill] =
-            CHANNELS.map(|(channel, quota)| network.register(channel, node::rate(quota)));
+            CHANNELS.map(|(channel, rate)| network.register(channel, rate.quota()));
         network.start();
 
         let setup = Setup {
@@ -334,14 +332,10 @@ fn addresses(
 
 type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
 
-fn network_config(
-    key: &ValidatorKey,
-    namespace: &[u8],
-    listen: SocketAddr,
-) -> lookup::Config<Handshake> {
+fn network_config(config: &Config, listen: SocketAddr) -> lookup::Config<Handshake> {
     let handshake = Cups::new(
         Sake {
-            signer: key.0.clone(),
+            signer: config.key.0.clone(),
             // Clocks of validators may differ by this; handshakes older than that are replays.
             synchrony_bound: Duration::from_secs(5),
             max_handshake_age: Duration::from_secs(10),
@@ -349,12 +343,11 @@ fn network_config(
         },
         cups::Version::V1,
     );
-    let peers = NonZeroUsize::new(limits::MAX_VALIDATORS as usize).expect("the limit is not zero");
     let local = lookup::Config::local(
         handshake,
-        namespace,
+        &config.namespace,
         listen,
-        peers,
+        node::max_peers(config.participants.len()),
         node::max_message_size(),
         limits::MAILBOX_MESSAGES,
     );

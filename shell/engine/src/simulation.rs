@@ -304,8 +304,8 @@ async fn live(
     let key = plan.keys[index].clone();
     let control = oracle.control(key.public_key());
     let mut channels = Vec::new();
-    for (channel, quota) in CHANNELS {
-        let channel = control.register(channel, node::rate(quota)).await;
+    for (channel, rate) in CHANNELS {
+        let channel = control.register(channel, rate.quota()).await;
         channels.push(channel.expect("the network runs"));
     }
     let [votes, certificates, resolver, broadcast, backfill]: [_; 5] =
