@@ -1,8 +1,8 @@
 //! GFNI and AVX-512: one instruction multiplies 64 bytes by a constant, as an 8 x 8 bit matrix each.
 //!
 //! The processors measured start one such 512-bit product per cycle but two exclusive-ors, so products
-//! are what must be saved: [`dyadic`] does nine for sixteen. `VPTERNLOGQ` with 0x96 adds two products
-//! to a sum at once. Tails use masked loads and stores.
+//! are what must be saved: [`Dyadic`] does nine for sixteen and [`Syndromes`] thirteen. `VPTERNLOGQ` with
+//! 0x96 adds two products to a sum at once. Heads and tails use masked loads and stores.
 #![expect(unsafe_code, reason = "vector loads and stores through pointers")]
 #![expect(
     clippy::arithmetic_side_effects,
@@ -16,6 +16,7 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
+use super::syndromes::Syndromes;
 use super::tables::Dyadic;
 
 /// Bytes of a vector.
@@ -27,11 +28,22 @@ const WIDE: usize = 2;
 /// Mask of a whole vector.
 const WHOLE: u64 = !0;
 
+/// The sums of `ROWS` outputs, `VECTORS` vectors of each.
+type Sums<const ROWS: usize, const VECTORS: usize> = [[__m512i; VECTORS]; ROWS];
+
+/// A way to compute `ROWS` outputs.
+trait Pass<const ROWS: usize> {
+    /// The outputs' vectors from byte `at`; `mask` names the bytes of each vector that are read.
+    ///
+    /// # Safety
+    /// The bytes named are within the pass's shards; the processor has the instructions.
+    unsafe fn sums<const VECTORS: usize>(&self, at: usize, mask: u64) -> Sums<ROWS, VECTORS>;
+}
+
 /// Computes the bytes `range` of up to four outputs. `matrices`: `inputs x outputs`.
 ///
 /// # Safety
-/// The processor has GFNI, AVX-512F and AVX-512BW; every slice holds `range`; there are `inputs x
-/// outputs` matrices.
+/// The processor has GFNI, AVX-512F and AVX-512BW; every slice holds `range`.
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 pub(super) unsafe fn group(
     matrices: &[u64],
@@ -58,74 +70,16 @@ unsafe fn rows<const ROWS: usize>(
     outputs: &mut [&mut [u8]],
     range: Range<usize>,
 ) {
-    let matrices = matrices.as_chunks::<ROWS>().0;
-    let (head, whole) = cut(inputs, range.clone());
-    let mut at = range.start;
-    while at < range.end {
-        // SAFETY: the caller's promise; `at` and the masks stay within the range.
-        unsafe {
-            if whole.contains(&at) {
-                let sums = rows_block::<ROWS, WIDE>(matrices, inputs, at, WHOLE);
-                store(outputs, sums, at, WHOLE);
-                at += WIDE * LANE;
-            } else {
-                let bytes = step(at, head, range.end);
-                let mask = WHOLE >> (LANE - bytes);
-                let sums = rows_block::<ROWS, 1>(matrices, inputs, at, mask);
-                store(outputs, sums, at, mask);
-                at += bytes;
-            }
-        }
-    }
-}
-
-/// The sums of `ROWS` outputs over `VECTORS` vectors from byte `at`.
-#[inline]
-#[target_feature(enable = "gfni,avx512f,avx512bw")]
-unsafe fn rows_block<const ROWS: usize, const VECTORS: usize>(
-    matrices: &[[u64; ROWS]],
-    inputs: &[&[u8]],
-    at: usize,
-    mask: u64,
-) -> [[__m512i; VECTORS]; ROWS] {
-    let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-    let (pairs, last) = inputs.as_chunks::<2>();
-    let (matrix_pairs, last_matrices) = matrices.as_chunks::<2>();
-    for ([left, right], [left_matrices, right_matrices]) in pairs.iter().zip(matrix_pairs) {
-        // SAFETY: the caller's promise.
-        let left: [_; VECTORS] = unsafe { load(left, at, mask) };
-        // SAFETY: the caller's promise.
-        let right: [_; VECTORS] = unsafe { load(right, at, mask) };
-        for row in 0..ROWS {
-            let left_matrix = _mm512_set1_epi64(left_matrices[row].cast_signed());
-            let right_matrix = _mm512_set1_epi64(right_matrices[row].cast_signed());
-            for vector in 0..VECTORS {
-                sums[row][vector] = add2(
-                    sums[row][vector],
-                    product(left[vector], left_matrix),
-                    product(right[vector], right_matrix),
-                );
-            }
-        }
-    }
-    for (input, matrices) in last.iter().zip(last_matrices) {
-        // SAFETY: the caller's promise.
-        let input: [_; VECTORS] = unsafe { load(input, at, mask) };
-        for row in 0..ROWS {
-            let matrix = _mm512_set1_epi64(matrices[row].cast_signed());
-            for vector in 0..VECTORS {
-                sums[row][vector] =
-                    _mm512_xor_si512(sums[row][vector], product(input[vector], matrix));
-            }
-        }
-    }
-    sums
+    let pass = RowsPass::<ROWS> { matrices: matrices.as_chunks().0, inputs };
+    let anchor = inputs.first().copied().unwrap_or_default();
+    // SAFETY: the caller's promise.
+    unsafe { walk(&pass, anchor, outputs, range) }
 }
 
 /// Computes the bytes `range` of four outputs by the structure of [`Dyadic`].
 ///
 /// # Safety
-/// As [`group`], with four outputs and four inputs per block.
+/// As [`group`].
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
 pub(super) unsafe fn dyadic(
     dyadic: &Dyadic,
@@ -133,80 +87,195 @@ pub(super) unsafe fn dyadic(
     outputs: &mut [&mut [u8]],
     range: Range<usize>,
 ) {
-    let (head, whole) = cut(inputs, range.clone());
-    let mut at = range.start;
-    while at < range.end {
-        // SAFETY: the caller's promise; `at` and the masks stay within the range.
-        unsafe {
-            if whole.contains(&at) {
-                let sums = dyadic_block::<WIDE>(&dyadic.blocks, inputs, at, WHOLE);
-                store(outputs, sums, at, WHOLE);
-                at += WIDE * LANE;
-            } else {
-                let bytes = step(at, head, range.end);
-                let mask = WHOLE >> (LANE - bytes);
-                let sums = dyadic_block::<1>(&dyadic.blocks, inputs, at, mask);
-                store(outputs, sums, at, mask);
-                at += bytes;
-            }
-        }
-    }
+    let pass = DyadicPass { blocks: &dyadic.blocks, inputs };
+    let anchor = inputs.first().copied().unwrap_or_default();
+    // SAFETY: the caller's promise.
+    unsafe { walk(&pass, anchor, outputs, range) }
 }
 
-/// Cuts a range so that the loads of its middle are aligned: where the head ends, and the middle.
+/// Computes four lost data shards through [`Syndromes`].
+///
+/// `data`: all data shards, zeros in place of the lost ones. `parities`: the four given. All outputs are
+/// written whole.
+///
+/// # Safety
+/// As [`group`]: every slice is at least as long as the outputs.
+#[target_feature(enable = "gfni,avx512f,avx512bw")]
+pub(super) unsafe fn syndromes(
+    syndromes: &Syndromes,
+    data: &[&[u8]],
+    parities: [&[u8]; 4],
+    outputs: &mut [&mut [u8]; 4],
+) {
+    let encoder = DyadicPass { blocks: &syndromes.encoder.blocks, inputs: data };
+    let pass = SyndromesPass { encoder, parities, finish: &syndromes.finish };
+    let length = outputs[0].len();
+    // SAFETY: the caller's promise.
+    unsafe { walk(&pass, parities[0], outputs, 0..length) }
+}
+
+/// Runs a pass over the bytes `range`, so that loads as aligned as those of `anchor` are aligned.
 ///
 /// A vector across two cache lines costs two accesses. Shards of one stripe are mostly misaligned alike
-/// (slices of one buffer, or buffers of one allocator), so aligning the first aligns all.
-fn cut(inputs: &[&[u8]], range: Range<usize>) -> (usize, Range<usize>) {
-    let address = inputs.first().map_or(0, |input| input.as_ptr().addr().wrapping_add(range.start));
-    let head = (range.start + address.wrapping_neg() % LANE).min(range.end);
-    let whole = (range.end - head) / (WIDE * LANE) * (WIDE * LANE);
-    (head, head..head + whole)
-}
-
-/// Bytes of the next partial step: up to the end of the head, or a vector or what is left of it.
-fn step(at: usize, head: usize, end: usize) -> usize {
-    let until = if at < head { head } else { end };
-    LANE.min(until - at)
-}
-
-/// The sums of four outputs over `VECTORS` vectors from byte `at`, nine products per four inputs.
-#[inline]
+/// (slices of one buffer, or buffers of one allocator), so aligning one aligns all.
+///
+/// # Safety
+/// The bytes `range` are within the pass's shards, `anchor` and `outputs`.
 #[target_feature(enable = "gfni,avx512f,avx512bw")]
-unsafe fn dyadic_block<const VECTORS: usize>(
-    blocks: &[[u64; 4]],
-    inputs: &[&[u8]],
-    at: usize,
-    mask: u64,
-) -> [[__m512i; VECTORS]; 4] {
-    let mut own = [[_mm512_setzero_si512(); VECTORS]; 4];
-    let mut shared = [[_mm512_setzero_si512(); VECTORS]; 2];
-    for (matrices, block) in blocks.iter().zip(inputs.as_chunks::<4>().0) {
+unsafe fn walk<const ROWS: usize>(
+    pass: &impl Pass<ROWS>,
+    anchor: &[u8],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+) {
+    let address = anchor.as_ptr().addr().wrapping_add(range.start);
+    let head = (range.start + address.wrapping_neg() % LANE).min(range.end);
+    let mut at = range.start;
+    while at < range.end {
+        if at >= head && range.end - at >= WIDE * LANE {
+            // SAFETY: the caller's promise, and these vectors end within the range.
+            unsafe {
+                let sums = pass.sums::<WIDE>(at, WHOLE);
+                store(outputs, sums, at, WHOLE);
+            }
+            at += WIDE * LANE;
+        } else {
+            let until = if at < head { head } else { range.end };
+            let bytes = LANE.min(until - at);
+            let mask = WHOLE >> (LANE - bytes);
+            // SAFETY: the caller's promise, and the mask names bytes within the range.
+            unsafe {
+                let sums = pass.sums::<1>(at, mask);
+                store(outputs, sums, at, mask);
+            }
+            at += bytes;
+        }
+    }
+}
+
+/// Any coefficients: one product for each.
+struct RowsPass<'a, const ROWS: usize> {
+    matrices: &'a [[u64; ROWS]],
+    inputs: &'a [&'a [u8]],
+}
+
+impl<const ROWS: usize> Pass<ROWS> for RowsPass<'_, ROWS> {
+    #[inline]
+    #[target_feature(enable = "gfni,avx512f,avx512bw")]
+    unsafe fn sums<const VECTORS: usize>(&self, at: usize, mask: u64) -> Sums<ROWS, VECTORS> {
+        let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
+        let (pairs, last) = self.inputs.as_chunks::<2>();
+        let (matrix_pairs, last_matrices) = self.matrices.as_chunks::<2>();
+        for ([left, right], [left_matrices, right_matrices]) in pairs.iter().zip(matrix_pairs) {
+            // SAFETY: the caller's promise.
+            let left: [_; VECTORS] = unsafe { load(left, at, mask) };
+            // SAFETY: the caller's promise.
+            let right: [_; VECTORS] = unsafe { load(right, at, mask) };
+            for row in 0..ROWS {
+                let left_matrix = spread(left_matrices[row]);
+                let right_matrix = spread(right_matrices[row]);
+                for vector in 0..VECTORS {
+                    sums[row][vector] = add2(
+                        sums[row][vector],
+                        product(left[vector], left_matrix),
+                        product(right[vector], right_matrix),
+                    );
+                }
+            }
+        }
+        for (input, matrices) in last.iter().zip(last_matrices) {
+            // SAFETY: the caller's promise.
+            let input: [_; VECTORS] = unsafe { load(input, at, mask) };
+            for row in 0..ROWS {
+                let matrix = spread(matrices[row]);
+                for vector in 0..VECTORS {
+                    sums[row][vector] =
+                        _mm512_xor_si512(sums[row][vector], product(input[vector], matrix));
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Blocks of four inputs: nine products each, see [`Dyadic`].
+struct DyadicPass<'a> {
+    blocks: &'a [[u64; 4]],
+    inputs: &'a [&'a [u8]],
+}
+
+impl Pass<4> for DyadicPass<'_> {
+    #[inline]
+    #[target_feature(enable = "gfni,avx512f,avx512bw")]
+    unsafe fn sums<const VECTORS: usize>(&self, at: usize, mask: u64) -> Sums<4, VECTORS> {
+        let mut own = [[_mm512_setzero_si512(); VECTORS]; 4];
+        let mut shared = [[_mm512_setzero_si512(); VECTORS]; 2];
+        for (matrices, block) in self.blocks.iter().zip(self.inputs.as_chunks::<4>().0) {
+            // SAFETY: the caller's promise.
+            let shards: [[_; VECTORS]; 4] = block.map(|input| unsafe { load(input, at, mask) });
+            let [all, odd, upper, last] = matrices.map(|matrix| spread(matrix));
+            for vector in 0..VECTORS {
+                let [x0, x1, x2, x3] = shards.map(|shard| shard[vector]);
+                let left = product(_mm512_xor_si512(x0, x1), odd);
+                own[0][vector] = add2(own[0][vector], product(x0, all), left);
+                own[1][vector] = add2(own[1][vector], product(x1, all), left);
+                let right = product(_mm512_xor_si512(x2, x3), odd);
+                own[2][vector] = add2(own[2][vector], product(x2, all), right);
+                own[3][vector] = add2(own[3][vector], product(x3, all), right);
+                let even = _mm512_xor_si512(x0, x2);
+                let odds = _mm512_xor_si512(x1, x3);
+                let both = product(_mm512_xor_si512(even, odds), last);
+                shared[0][vector] = add2(shared[0][vector], product(even, upper), both);
+                shared[1][vector] = add2(shared[1][vector], product(odds, upper), both);
+            }
+        }
+        for (number, sums) in own.iter_mut().enumerate() {
+            for (sum, &shared) in sums.iter_mut().zip(&shared[number % 2]) {
+                *sum = _mm512_xor_si512(*sum, shared);
+            }
+        }
+        own
+    }
+}
+
+/// The encoder over what is left, the given parities added, times a 4 x 4 matrix: see [`Syndromes`].
+struct SyndromesPass<'a> {
+    encoder: DyadicPass<'a>,
+    parities: [&'a [u8]; 4],
+    finish: &'a [[u64; 4]; 4],
+}
+
+impl Pass<4> for SyndromesPass<'_> {
+    #[inline]
+    #[target_feature(enable = "gfni,avx512f,avx512bw")]
+    unsafe fn sums<const VECTORS: usize>(&self, at: usize, mask: u64) -> Sums<4, VECTORS> {
         // SAFETY: the caller's promise.
-        let shards: [[_; VECTORS]; 4] = block.map(|input| unsafe { load(input, at, mask) });
-        let [all, odd, upper, last] =
-            matrices.map(|matrix| _mm512_set1_epi64(matrix.cast_signed()));
-        for vector in 0..VECTORS {
-            let [x0, x1, x2, x3] = shards.map(|shard| shard[vector]);
-            let left = product(_mm512_xor_si512(x0, x1), odd);
-            own[0][vector] = add2(own[0][vector], product(x0, all), left);
-            own[1][vector] = add2(own[1][vector], product(x1, all), left);
-            let right = product(_mm512_xor_si512(x2, x3), odd);
-            own[2][vector] = add2(own[2][vector], product(x2, all), right);
-            own[3][vector] = add2(own[3][vector], product(x3, all), right);
-            let even = _mm512_xor_si512(x0, x2);
-            let odds = _mm512_xor_si512(x1, x3);
-            let both = product(_mm512_xor_si512(even, odds), last);
-            shared[0][vector] = add2(shared[0][vector], product(even, upper), both);
-            shared[1][vector] = add2(shared[1][vector], product(odds, upper), both);
+        let mut syndromes = unsafe { self.encoder.sums::<VECTORS>(at, mask) };
+        for (syndrome, parity) in syndromes.iter_mut().zip(self.parities) {
+            // SAFETY: the caller's promise.
+            let parity: [_; VECTORS] = unsafe { load(parity, at, mask) };
+            for (sum, parity) in syndrome.iter_mut().zip(parity) {
+                *sum = _mm512_xor_si512(*sum, parity);
+            }
         }
-    }
-    for (number, sums) in own.iter_mut().enumerate() {
-        for (sum, &shared) in sums.iter_mut().zip(&shared[number % 2]) {
-            *sum = _mm512_xor_si512(*sum, shared);
+        let mut sums = [[_mm512_setzero_si512(); VECTORS]; 4];
+        for (sums, row) in sums.iter_mut().zip(self.finish) {
+            let [m0, m1, m2, m3] = row.map(|matrix| spread(matrix));
+            for (vector, sum) in sums.iter_mut().enumerate() {
+                let [s0, s1, s2, s3] = syndromes.map(|syndrome| syndrome[vector]);
+                let first = _mm512_xor_si512(product(s0, m0), product(s1, m1));
+                *sum = add2(first, product(s2, m2), product(s3, m3));
+            }
         }
+        sums
     }
-    own
+}
+
+/// The bit matrix in every 8 bytes of a vector.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn spread(matrix: u64) -> __m512i {
+    _mm512_set1_epi64(matrix.cast_signed())
 }
 
 /// Each byte times the coefficient whose bit matrix fills `matrix`.
@@ -226,7 +295,7 @@ fn add2(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
 /// The vectors of `shard` from byte `at`; `mask` names the bytes of each that are read.
 ///
 /// # Safety
-/// The bytes named are within the shard; the processor has AVX-512F and AVX-512BW.
+/// The bytes named are within the shard.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn load<const VECTORS: usize>(shard: &[u8], at: usize, mask: u64) -> [__m512i; VECTORS] {
@@ -239,12 +308,12 @@ unsafe fn load<const VECTORS: usize>(shard: &[u8], at: usize, mask: u64) -> [__m
 /// Writes the sums of each output from byte `at`; `mask` names the bytes of each vector.
 ///
 /// # Safety
-/// The bytes named are within each output; the processor has AVX-512F and AVX-512BW.
+/// The bytes named are within each output.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn store<const ROWS: usize, const VECTORS: usize>(
     outputs: &mut [&mut [u8]],
-    sums: [[__m512i; VECTORS]; ROWS],
+    sums: Sums<ROWS, VECTORS>,
     at: usize,
     mask: u64,
 ) {

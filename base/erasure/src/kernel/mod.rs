@@ -14,6 +14,7 @@ mod gfni512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+mod syndromes;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::limits::{COLUMN_ALIGN, COLUMN_BYTES_MAX, COLUMN_BYTES_MIN, COLUMN_SET_BYTES};
+use crate::limits::{
+    COLUMN_ALIGN, COLUMN_BYTES_MAX, COLUMN_BYTES_MIN, COLUMN_SET_BYTES, SHARDS_MAX,
+};
+pub(crate) use syndromes::Syndromes;
 use tables::{Dyadic, Nibbles};
 
 /// Most outputs of one pass.
@@ -107,41 +111,74 @@ impl fmt::Display for Kernel {
 /// A matrix of coefficients in the form one kernel wants it.
 #[derive(Debug, Clone)]
 pub(crate) struct Transform {
-    /// Only ever one that [`Kernel::is_available`].
-    kernel: Kernel,
     inputs: usize,
     outputs: usize,
     groups: Vec<Group>,
 }
 
-/// Up to [`GROUP_MAX`] outputs computed in one pass; their coefficients, input by input.
+/// Up to [`GROUP_MAX`] outputs computed in one pass.
 #[derive(Debug, Clone)]
 struct Group {
     outputs: Range<usize>,
-    /// `inputs x outputs` nibble tables; left empty by kernels that need none.
-    nibbles: Vec<Nibbles>,
-    /// `inputs x outputs` bit matrices; left empty by kernels that need none.
-    matrices: Vec<u64>,
-    /// Set where the group has the structure that needs fewer products, instead of `matrices`.
-    dyadic: Option<Dyadic>,
+    form: Form,
+}
+
+/// The coefficients of a group, input by input, in the form of one kernel.
+///
+/// A form is made only by [`Transform::new`], once the processor was seen to have its instructions.
+#[derive(Debug, Clone)]
+enum Form {
+    /// For [`Kernel::Gfni512`]: `inputs x outputs` bit matrices.
+    #[cfg(target_arch = "x86_64")]
+    Gfni512(Vec<u64>),
+    /// For [`Kernel::Gfni512`]: blocks that need fewer products.
+    #[cfg(target_arch = "x86_64")]
+    Dyadic(Dyadic),
+    /// For [`Kernel::Gfni512`]: four lost data shards, by way of the encoder.
+    #[cfg(target_arch = "x86_64")]
+    Syndromes(Box<Syndromes>),
+    /// `inputs x outputs` bit matrices, and nibble tables for the tail.
+    #[cfg(target_arch = "x86_64")]
+    Gfni256(Vec<u64>, Vec<Nibbles>),
+    /// `inputs x outputs` nibble tables.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Vec<Nibbles>),
+    /// `inputs x outputs` nibble tables.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Vec<Nibbles>),
+    /// `inputs x outputs` nibble tables.
+    Scalar(Vec<Nibbles>),
 }
 
 impl Transform {
-    /// Prepares `rows` (`outputs x inputs`) for `kernel`.
+    /// Prepares `rows` (`outputs x inputs`) for `kernel`; `syndromes` is the shorter way, if known.
     ///
     /// # Errors
     /// [`Error::KernelUnavailable`].
-    pub(crate) fn new(kernel: Kernel, inputs: usize, rows: &[Vec<u8>]) -> Result<Self> {
+    pub(crate) fn new(
+        kernel: Kernel,
+        inputs: usize,
+        rows: &[Vec<u8>],
+        syndromes: Option<Syndromes>,
+    ) -> Result<Self> {
         if !kernel.is_available() {
             return Err(Error::KernelUnavailable { kernel });
         }
+        #[cfg(target_arch = "x86_64")]
+        if let (Kernel::Gfni512, Some(syndromes)) = (kernel, syndromes) {
+            let form = Form::Syndromes(Box::new(syndromes));
+            let groups = vec![Group { outputs: 0..rows.len(), form }];
+            return Ok(Self { inputs, outputs: rows.len(), groups });
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        drop(syndromes);
         let mut groups = Vec::new();
         for (number, rows) in rows.chunks(GROUP_MAX).enumerate() {
             let start = number.saturating_mul(GROUP_MAX);
             let outputs = start..start.saturating_add(rows.len());
-            groups.push(Group::new(kernel, inputs, outputs, rows));
+            groups.push(Group { outputs, form: Form::new(kernel, inputs, rows) });
         }
-        Ok(Self { kernel, inputs, outputs: rows.len(), groups })
+        Ok(Self { inputs, outputs: rows.len(), groups })
     }
 
     /// Multiplies: `inputs` slices into `outputs` slices, all of one length.
@@ -156,7 +193,7 @@ impl Transform {
             let end = length.min(start.saturating_add(column));
             for group in &self.groups {
                 let outputs = outputs.get_mut(group.outputs.clone()).unwrap_or_default();
-                group.run(self.kernel, inputs, outputs, start..end);
+                group.form.run(inputs, outputs, start..end);
             }
             start = end;
         }
@@ -194,65 +231,79 @@ impl Transform {
     }
 }
 
-impl Group {
-    fn new(kernel: Kernel, inputs: usize, outputs: Range<usize>, rows: &[Vec<u8>]) -> Self {
+impl Form {
+    /// The form of `rows` (`outputs x inputs`) for an available kernel.
+    fn new(kernel: Kernel, inputs: usize, rows: &[Vec<u8>]) -> Self {
         let coefficients = (0..inputs)
             .flat_map(|input| rows.iter().map(move |row| row.get(input).copied().unwrap_or(0)));
-        let dyadic = if kernel == Kernel::Gfni512 { Dyadic::find(inputs, rows) } else { None };
-        let needs_nibbles = kernel != Kernel::Gfni512;
-        let needs_matrices =
-            kernel == Kernel::Gfni256 || (kernel == Kernel::Gfni512 && dyadic.is_none());
-        Self {
-            outputs,
-            nibbles: if needs_nibbles {
-                coefficients.clone().map(Nibbles::of).collect()
-            } else {
-                Vec::new()
+        let nibbles = || coefficients.clone().map(Nibbles::of).collect();
+        #[cfg(target_arch = "x86_64")]
+        let matrices = || coefficients.clone().map(tables::bit_matrix).collect();
+        match kernel {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Gfni512 => match Dyadic::find(inputs, rows) {
+                Some(dyadic) => Self::Dyadic(dyadic),
+                None => Self::Gfni512(matrices()),
             },
-            matrices: if needs_matrices {
-                coefficients.map(tables::bit_matrix).collect()
-            } else {
-                Vec::new()
-            },
-            dyadic,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Gfni256 => Self::Gfni256(matrices(), nibbles()),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => Self::Avx2(nibbles()),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => Self::Neon(nibbles()),
+            _ => Self::Scalar(nibbles()),
         }
     }
 
-    /// Computes the bytes `range` of this group's outputs.
+    /// Computes the bytes `range` of the outputs.
     ///
-    /// The caller checked that there are as many slices as the group was made for, that each holds
-    /// `range`, and that the kernel is available.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(clippy::needless_return, reason = "other targets")
-    )]
-    fn run(
-        &self,
-        kernel: Kernel,
-        inputs: &[&[u8]],
-        outputs: &mut [&mut [u8]],
-        range: Range<usize>,
-    ) {
-        match kernel {
+    /// The caller checked that there are as many slices as the form was made for and that each holds
+    /// `range`.
+    fn run(&self, inputs: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
+        match self {
+            // SAFETY: `Transform::new` checked the processor and `Transform::check` the slices.
             #[cfg(target_arch = "x86_64")]
-            Kernel::Gfni512 => match &self.dyadic {
-                // SAFETY: `Transform::new` checked the processor and `Transform::check` the slices.
-                Some(dyadic) => unsafe { gfni512::dyadic(dyadic, inputs, outputs, range) },
-                // SAFETY: as above.
-                None => unsafe { gfni512::group(&self.matrices, inputs, outputs, range) },
-            },
-            #[cfg(target_arch = "x86_64")]
+            Self::Gfni512(matrices) => unsafe { gfni512::group(matrices, inputs, outputs, range) },
             // SAFETY: as above.
-            Kernel::Gfni256 => unsafe {
-                gfni256::group(&self.matrices, &self.nibbles, inputs, outputs, range)
-            },
             #[cfg(target_arch = "x86_64")]
+            Self::Dyadic(dyadic) => unsafe { gfni512::dyadic(dyadic, inputs, outputs, range) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Syndromes(syndromes) => run_syndromes(syndromes, inputs, outputs, range),
             // SAFETY: as above.
-            Kernel::Avx2 => unsafe { avx2::group(&self.nibbles, inputs, outputs, range) },
+            #[cfg(target_arch = "x86_64")]
+            Self::Gfni256(matrices, nibbles) => unsafe {
+                gfni256::group(matrices, nibbles, inputs, outputs, range);
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(nibbles) => unsafe { avx2::group(nibbles, inputs, outputs, range) },
+            // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: as above.
-            Kernel::Neon => unsafe { neon::group(&self.nibbles, inputs, outputs, range) },
-            _ => scalar::group(&self.nibbles, inputs, outputs, range),
+            Self::Neon(nibbles) => unsafe { neon::group(nibbles, inputs, outputs, range) },
+            Self::Scalar(nibbles) => scalar::group(nibbles, inputs, outputs, range),
         }
+    }
+}
+
+/// [`Form::run`] by way of syndromes, in runs as long as the zeros that stand for lost shards.
+#[cfg(target_arch = "x86_64")]
+fn run_syndromes(
+    syndromes: &Syndromes,
+    inputs: &[&[u8]],
+    outputs: &mut [&mut [u8]],
+    range: Range<usize>,
+) {
+    let mut places: [&[u8]; SHARDS_MAX] = [&[]; SHARDS_MAX];
+    let mut start = range.start;
+    while start < range.end {
+        let end = range.end.min(start.saturating_add(syndromes::RUN_BYTES));
+        let bytes = end.saturating_sub(start);
+        let (data, parities) = syndromes.sources(inputs, start, bytes, &mut places);
+        let [first, second, third, fourth] = &mut *outputs else { return };
+        let mut columns =
+            [first, second, third, fourth].map(|out| out.get_mut(start..end).unwrap_or_default());
+        // SAFETY: as in `Form::run`; every slice was cut to the length of the columns.
+        unsafe { gfni512::syndromes(syndromes, data, parities, &mut columns) };
+        start = end;
     }
 }
