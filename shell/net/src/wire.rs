@@ -30,7 +30,7 @@ pub(crate) enum Turn {
     Header(Header),
     /// A frame is whole.
     Frame(Frame),
-    /// Some of the queue went out while the intake was paused.
+    /// All of the queue went out, or some of it while the intake was paused.
     Wrote,
     /// The peer closed, between two frames.
     End,
@@ -144,13 +144,19 @@ impl Wire {
 
     fn poll_turn(&mut self, cx: &mut Context<'_>, intake: Intake) -> Poll<Result<Turn, Ending>> {
         let before = self.queued_bytes;
+        let was_flushed = self.is_flushed();
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error.into()));
         }
-        match intake {
+        let received = match intake {
             Intake::Open => self.poll_receive(cx),
             Intake::Paused if self.queued_bytes < before => Poll::Ready(Ok(Turn::Wrote)),
             Intake::Paused => Poll::Pending,
+        };
+        match received {
+            // What is due when has changed.
+            Poll::Pending if !was_flushed && self.is_flushed() => Poll::Ready(Ok(Turn::Wrote)),
+            received => received,
         }
     }
 
