@@ -1,0 +1,245 @@
+//! Formats, byte for byte: whoever changes one makes a new version.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, reason = "tests")]
+
+mod common;
+
+use acre_codec::{Blob, List, encode, golden};
+use acre_ledger::{
+    Account, Action, ContractState, Event, Farm, Genesis, Grid, GridKind, Key, KeyRole, Map,
+    NewContract, Node, NodeState, Parameters, Payload, Receipt, SignedJoinToken,
+    SignedTransaction, StorageContract, Totals, Transaction, Twin, TwinKey,
+};
+use acre_types::{
+    AccountId, Amount, Bytes, ContractId, Digest, FarmId, NodeId, Profile, PublicKey, UnixMs,
+};
+
+use common::{addresses, capacity, genesis, key, offer, text, token};
+
+/// Bytes of all values one after the other, each with its length before it.
+fn check(file: &str, values: &[Vec<u8>]) {
+    golden::check(file, &encode(&values.to_vec()));
+}
+
+fn transaction(action: Action) -> Transaction {
+    Transaction {
+        chain: Digest([1; 32]),
+        from: key(1).public().into(),
+        nonce: 2,
+        fee: Amount(3),
+        action,
+    }
+}
+
+fn twin_keys() -> acre_ledger::TwinKeys {
+    let one = |role| TwinKey { role, key: Blob::new(vec![4; 32]).unwrap() };
+    let roles = [KeyRole::Sign, KeyRole::Agree, KeyRole::Device, KeyRole::Recover];
+    List::new(roles.map(one).to_vec()).unwrap()
+}
+
+fn nodes(numbers: &[u8]) -> acre_ledger::Places {
+    List::new(numbers.iter().map(|n| NodeId([*n; 32])).collect()).unwrap()
+}
+
+fn actions() -> Vec<Action> {
+    let (to, contract, farm) = (AccountId([5; 32]), ContractId(6), FarmId(7));
+    let token = SignedJoinToken::new(token(Digest([1; 32]), 7, Some(NodeId([8; 32])), 9), &key(2));
+    vec![
+        Action::Transfer { to, amount: Amount(10) },
+        Action::RotateKey { key: PublicKey([11; 32]) },
+        Action::RegisterTwin { handle: "ada".parse().unwrap(), keys: twin_keys() },
+        Action::RotateTwin { handle: "ada".parse().unwrap(), keys: twin_keys() },
+        Action::CreateFarm { name: text("hill"), payout: to },
+        Action::UpdateFarm { farm, name: text("dale"), payout: to },
+        Action::RegisterNode { token, offer: offer("barn", 12) },
+        Action::UpdateNode {
+            node: NodeId([8; 32]),
+            capacity: capacity(13),
+            addresses: addresses(),
+            state: NodeState::Draining,
+        },
+        Action::CreateContract(NewContract {
+            profile: Profile::Tiny,
+            places: nodes(&[1, 2, 3]),
+            bytes: Bytes(14),
+            period_ms: 15,
+            writer: PublicKey([16; 32]),
+        }),
+        Action::ExtendContract { contract, bytes: Bytes(17), period_ms: 18 },
+        Action::ChangePlaces {
+            contract,
+            replace: List::new(vec![(NodeId([1; 32]), NodeId([4; 32]))]).unwrap(),
+            add: nodes(&[5]),
+        },
+        Action::CancelContract { contract },
+        Action::SettleContract { contract },
+    ]
+}
+
+fn signed() -> Vec<SignedTransaction> {
+    actions().into_iter().map(|action| transaction(action).sign(&key(1))).collect()
+}
+
+#[test]
+fn transaction_of_every_action() {
+    let all: Vec<_> = signed().iter().map(SignedTransaction::to_bytes).collect();
+    check(include_str!("golden/transaction.hex"), &all);
+    for (bytes, transaction) in all.iter().zip(signed()) {
+        assert_eq!(SignedTransaction::decode(bytes).unwrap(), transaction);
+        assert_eq!(bytes.len(), transaction.transaction.signed_bytes());
+    }
+}
+
+#[test]
+fn transaction_id() {
+    let id = transaction(actions().swap_remove(0)).id();
+    golden::check(include_str!("golden/transaction-id.hex"), &id.0);
+}
+
+#[test]
+fn payload() {
+    let payload = Payload { transactions: List::new(signed()[..2].to_vec()).unwrap() };
+    let bytes = payload.to_bytes();
+    golden::check(include_str!("golden/payload.hex"), &bytes);
+    assert_eq!(Payload::decode(&bytes).unwrap(), payload);
+}
+
+#[test]
+fn object_of_every_type() {
+    let (id, time) = (AccountId([1; 32]), UnixMs(2));
+    let node = Node {
+        farm: FarmId(3),
+        operator: id,
+        site: text("barn"),
+        country: "BE".parse().unwrap(),
+        capacity: capacity(4),
+        reserved: Bytes(5),
+        addresses: addresses(),
+        state: NodeState::Retired,
+        registered: time,
+    };
+    let contract = |state| StorageContract {
+        id: ContractId(6),
+        owner: id,
+        writer: PublicKey([7; 32]),
+        profile: Profile::Tiny,
+        places: nodes(&[1, 2, 3, 4]),
+        bytes: Bytes(8),
+        created: time,
+        settled: UnixMs(9),
+        expires: UnixMs(10),
+        escrow: Amount(11),
+        state,
+    };
+    let totals = Totals {
+        minted: Amount(12),
+        burned: Amount(13),
+        escrow: Amount(14),
+        farms: 15,
+        nodes: 16,
+        contracts: 17,
+        twins: 18,
+    };
+    let account = Account {
+        balance: Amount(19),
+        nonce: 20,
+        key: Some(PublicKey([21; 32])),
+        farms: 22,
+        contracts: 23,
+    };
+    let grid = Grid {
+        chain: Digest([24; 32]),
+        name: text("grid"),
+        kind: GridKind::Live,
+        foundation: id,
+        started: time,
+    };
+    check(
+        include_str!("golden/objects.hex"),
+        &[
+            encode(&account),
+            encode(&Twin { owner: id, keys: twin_keys(), epoch: 25 }),
+            encode(&Farm { name: text("hill"), owner: id, payout: AccountId([26; 32]) }),
+            encode(&node),
+            encode(&contract(ContractState::Open)),
+            encode(&contract(ContractState::Closed { at: time })),
+            encode(&totals),
+            encode(&Parameters::default()),
+            encode(&grid),
+        ],
+    );
+}
+
+#[test]
+fn key_of_every_kind() {
+    let (id, handle) = (AccountId([1; 32]), "ada".parse().unwrap());
+    let keys = [
+        Key::Grid,
+        Key::Totals,
+        Key::Parameters,
+        Key::Account(id),
+        Key::Twin(handle),
+        Key::TwinOf(id),
+        Key::Farm(FarmId(2)),
+        Key::FarmOf(id, 3),
+        Key::Node(NodeId([4; 32])),
+        Key::NodeAt(5),
+        Key::Contract(ContractId(6)),
+        Key::ContractOf(id, 7),
+    ];
+    check(include_str!("golden/keys.hex"), &keys.map(|key| key.to_bytes()));
+}
+
+/// Where the siblings of an encoded proof end: a count of four bytes, then 32 each.
+fn siblings_end(proof: &[u8]) -> usize {
+    4 + 32 * usize::from(proof[0])
+}
+
+#[test]
+fn proofs_and_root() {
+    let leaves = (0..20_u8).map(|n| (vec![n], vec![n; 4]));
+    let map = Map::from_leaves(leaves).unwrap();
+    // Absent keys: the first that ends where nothing is, and the first that ends at another leaf.
+    let absent = |tail_bytes: usize| {
+        let mut proofs = (20..200_u8).map(|n| map.prove(&[n]).to_bytes());
+        proofs.find(|proof| siblings_end(proof) + tail_bytes == proof.len()).unwrap()
+    };
+    check(
+        include_str!("golden/proof.hex"),
+        &[map.root().0.to_vec(), map.prove(&[7]).to_bytes(), absent(1), absent(65)],
+    );
+}
+
+#[test]
+fn genesis_and_its_root() {
+    let genesis = genesis(Parameters::default(), vec![(AccountId([3; 32]), Amount(4))]);
+    let bytes = genesis.to_bytes();
+    let root = genesis.state().unwrap().root().0.to_vec();
+    assert_eq!(Genesis::decode(&bytes).unwrap(), genesis);
+    check(include_str!("golden/genesis.hex"), &[bytes, genesis.digest().0.to_vec(), root]);
+}
+
+#[test]
+fn event_of_every_kind_and_receipt() {
+    let (id, handle, contract) = (AccountId([1; 32]), "ada", ContractId(2));
+    let handle = || handle.parse().unwrap();
+    let events = [
+        Event::Transferred { from: id, to: id, amount: Amount(3) },
+        Event::KeyRotated { account: id, key: PublicKey([4; 32]) },
+        Event::TwinRegistered { handle: handle(), owner: id },
+        Event::TwinRotated { handle: handle(), epoch: 5 },
+        Event::FarmCreated { farm: FarmId(6), owner: id },
+        Event::FarmUpdated { farm: FarmId(6) },
+        Event::NodeRegistered { node: NodeId([7; 32]), farm: FarmId(6) },
+        Event::NodeUpdated { node: NodeId([7; 32]) },
+        Event::ContractCreated { contract, owner: id, places: nodes(&[1, 2]) },
+        Event::ContractExtended { contract },
+        Event::PlacesChanged { contract, left: nodes(&[1]), joined: nodes(&[3]) },
+        Event::ContractPaid { contract, farms: Amount(8), foundation: Amount(9) },
+        Event::ContractClosed { contract, refund: Amount(10), places: nodes(&[2]) },
+    ];
+    let mut all: Vec<_> = events.iter().map(encode).collect();
+    let transaction = Digest([11; 32]);
+    all.push(encode(&Receipt { transaction, payer: id, fee: Amount(12), events: 13 }));
+    check(include_str!("golden/events.hex"), &all);
+}
