@@ -80,7 +80,9 @@ fn main() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     println!("{}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());
 
+    let begin = Instant::now();
     handle.stop().unwrap();
+    println!("stop: {} ms", begin.elapsed().as_millis());
     drop(handle);
     let (handle, opening) = start(&dir, &counter);
     println!("start, reopened: {} ms", opening.as_millis());

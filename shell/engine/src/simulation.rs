@@ -308,8 +308,10 @@ async fn live(
         let channel = control.register(channel, rate.quota()).await;
         channels.push(channel.expect("the network runs"));
     }
-    let [votes, certificates, resolver, broadcast, backfill]: [_; 5] =
-        channels.try_into().ok().expect("five channels were registered");
+    let Ok([votes, certificates, resolver, broadcast, backfill]) = <[_; 5]>::try_from(channels)
+    else {
+        unreachable!("five channels were registered");
+    };
     let (ledger, mut failed) = Ledger::new(app, wake);
     let setup = Setup {
         namespace: plan.namespace,

@@ -152,3 +152,30 @@ fn header_bytes_are_canonical_and_stable() {
         assert!(block.header.len() < 200, "{} bytes", block.header.len());
     }
 }
+
+fn unhex(text: &str) -> Vec<u8> {
+    let text: String = text.split_whitespace().collect();
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Header and certificate of format version 1, made by three of four validators.
+#[test]
+fn golden_header_and_certificate_still_verify() {
+    let header = unhex(include_str!("golden/header-v1.hex"));
+    let certificate = unhex(include_str!("golden/certificate-v1.hex"));
+    let simulation = Simulation::healthy(1, 4);
+    let keys = simulation.participants();
+    let verified = verify_certificate(&keys, &simulation.namespace, &header, &certificate).unwrap();
+    assert_eq!(hex(&verified.to_bytes()), hex(&header));
+    // The same votes give the same bytes today.
+    let again = forge_certificate(&simulation, &[0, 1, 2], &verified);
+    assert_eq!(hex(&again), hex(&certificate));
+    // The genesis block, whose name every chain starts from.
+    let (_, blocks) = chain(1);
+    let first = Header::decode(&blocks[0].header).unwrap();
+    assert_eq!(first.parent().to_vec(), unhex(include_str!("golden/genesis-v1.hex")));
+}

@@ -39,6 +39,12 @@ fn reach(handle: &Handle, height: u64) {
 }
 
 #[test]
+fn handles_may_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Handle>();
+}
+
+#[test]
 fn commits_stops_reopens_and_proves() {
     let dir = tempfile::tempdir().unwrap();
     let counter = Counter::default();
@@ -122,7 +128,7 @@ fn four_validators_over_sockets_agree() {
     let sockets: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
     drop(sockets);
-    let seed = |index: usize| [index as u8 + 1; 32];
+    let seed = |index: usize| [u8::try_from(index).unwrap() + 1; 32];
     let participants: Vec<_> = (0..4)
         .map(|index| Participant {
             key: ValidatorKey::from_seed(&seed(index)).public(),
