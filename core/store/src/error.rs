@@ -57,6 +57,63 @@ pub enum StoreError {
         /// Distinct shards at hand.
         have: usize,
     },
+    /// Shards whose counts, indices or lengths do not fit the code.
+    #[error("cannot code or decode shards")]
+    Coding(#[from] acre_erasure::Error),
+    /// A chunk that opens but does not hold what its reference says. Its writer is to blame.
+    #[error("the chunk at {offset} of pack {pack} is impossible: {reason}")]
+    BadChunk {
+        /// The pack.
+        pack: PackId,
+        /// Where in it.
+        offset: u32,
+        /// The contradiction.
+        reason: &'static str,
+    },
+    /// A chunk that does not fit in a pack, even an empty one.
+    #[error("a chunk of {bytes} bytes is too long: at most {bytes_max} fit in a pack")]
+    ChunkTooLong {
+        /// Bytes given.
+        bytes: usize,
+        /// Bytes that fit.
+        bytes_max: usize,
+    },
+    /// A name that no entry may have.
+    #[error("'{}' cannot be the name of a file: {reason}", name.escape_ascii())]
+    BadName {
+        /// The name as given, at most 255 bytes of it.
+        name: Vec<u8>,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A node of the metadata that contradicts its place in the tree. Its writer is to blame.
+    #[error("the metadata node at {offset} of pack {pack} is impossible: {reason}")]
+    BadNode {
+        /// The pack.
+        pack: PackId,
+        /// Where in it.
+        offset: u32,
+        /// The contradiction.
+        reason: &'static str,
+    },
+    /// An operation on a tree that its content does not allow.
+    #[error("'{}': {reason}", path.escape_ascii())]
+    BadPath {
+        /// The path, joined by slashes.
+        path: Vec<u8>,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A value past a limit of the format.
+    #[error("{what}: {value} is past the limit of {limit}")]
+    PastLimit {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        value: u64,
+        /// How large it may be.
+        limit: u64,
+    },
     /// A receipt for something else than was asked.
     #[error("node {node} gave a receipt for another delete")]
     WrongReceipt {

@@ -6,7 +6,7 @@
 //! [`protocol`] is what a client and a node say to each other. [`keys`] derives every key.
 //!
 //! Nothing here knows a socket, a file, a clock or the ledger. Randomness is a seed handed in
-//! .
+//! ([`Entropy`]); metadata is loaded and saved through [`tree::Nodes`].
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 #![cfg_attr(
     test,
@@ -19,11 +19,20 @@
     )
 )]
 
+pub mod chunk;
+pub mod compress;
+mod entropy;
 mod error;
 pub mod head;
+pub mod keys;
 pub mod limits;
 pub mod machine;
+pub mod pack;
 pub mod protocol;
 pub mod shard;
+#[cfg(test)]
+mod testing;
+pub mod tree;
 
+pub use entropy::Entropy;
 pub use error::StoreError;
