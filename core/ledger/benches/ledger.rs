@@ -34,8 +34,7 @@ fn leaves(genesis: &State, signers: &[SigningKey]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let balance = Amount::tft(1000).unwrap();
     let account = encode(&Account { balance, ..Account::default() });
     let ids = (0..ACCOUNTS).map(id).chain(signers.iter().map(|key| key.public().into()));
-    let mut leaves: Vec<_> =
-        ids.map(|id| (Key::Account(id).to_bytes(), account.clone())).collect();
+    let mut leaves: Vec<_> = ids.map(|id| (Key::Account(id).to_bytes(), account.clone())).collect();
     let minted = Amount(balance.0 * u64::try_from(leaves.len()).unwrap());
     leaves.extend(genesis.leaves().map(|(key, value)| (key.to_vec(), value.to_vec())));
     let totals = Totals { minted, ..Totals::default() };

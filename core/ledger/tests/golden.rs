@@ -7,8 +7,8 @@ mod common;
 use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
     Account, Action, ContractState, Event, Farm, Genesis, Grid, GridKind, Key, KeyRole, Map,
-    NewContract, Node, NodeState, Parameters, Payload, Receipt, SignedJoinToken,
-    SignedTransaction, StorageContract, Totals, Transaction, Twin, TwinKey,
+    NewContract, Node, NodeState, Parameters, Payload, Receipt, SignedJoinToken, SignedTransaction,
+    StorageContract, Totals, Transaction, Twin, TwinKey,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, FarmId, NodeId, Profile, PublicKey, UnixMs,

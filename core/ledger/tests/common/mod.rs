@@ -133,7 +133,13 @@ impl Grid {
         grid
     }
 
-    pub(crate) fn join(&mut self, node: u8, owner: u8, farm: u32, site: &str) -> Result<(), Refusal> {
+    pub(crate) fn join(
+        &mut self,
+        node: u8,
+        owner: u8,
+        farm: u32,
+        site: &str,
+    ) -> Result<(), Refusal> {
         let token = token(self.chain(), farm, None, self.now + 1000);
         let token = SignedJoinToken::new(token, &key(owner));
         let offer = offer(site, 1_000_000);

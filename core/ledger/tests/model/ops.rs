@@ -15,12 +15,32 @@ pub(crate) const NODES: std::ops::RangeInclusive<u8> = 101..=114;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Transfer { from: u8, to: u8, amount: u64 },
-    RotateKey { from: u8, key: u8 },
-    RegisterTwin { from: u8, handle: u8 },
-    RotateTwin { from: u8, handle: u8 },
-    CreateFarm { from: u8, payout: u8 },
-    UpdateFarm { from: u8, farm: u32, payout: u8 },
+    Transfer {
+        from: u8,
+        to: u8,
+        amount: u64,
+    },
+    RotateKey {
+        from: u8,
+        key: u8,
+    },
+    RegisterTwin {
+        from: u8,
+        handle: u8,
+    },
+    RotateTwin {
+        from: u8,
+        handle: u8,
+    },
+    CreateFarm {
+        from: u8,
+        payout: u8,
+    },
+    UpdateFarm {
+        from: u8,
+        farm: u32,
+        payout: u8,
+    },
     RegisterNode {
         node: u8,
         farm: u32,
@@ -30,12 +50,39 @@ pub(crate) enum Op {
         site: u8,
         storage: u64,
     },
-    UpdateNode { from: u8, node: u8, storage: u64, state: u8 },
-    CreateContract { from: u8, profile: Profile, places: Vec<u8>, bytes: u64, period: u64 },
-    Extend { from: u8, contract: usize, bytes: u64, period: u64 },
-    ChangePlaces { from: u8, contract: usize, replace: Vec<(u8, u8)>, add: Vec<u8> },
-    Cancel { from: u8, contract: usize },
-    Settle { from: u8, contract: usize },
+    UpdateNode {
+        from: u8,
+        node: u8,
+        storage: u64,
+        state: u8,
+    },
+    CreateContract {
+        from: u8,
+        profile: Profile,
+        places: Vec<u8>,
+        bytes: u64,
+        period: u64,
+    },
+    Extend {
+        from: u8,
+        contract: usize,
+        bytes: u64,
+        period: u64,
+    },
+    ChangePlaces {
+        from: u8,
+        contract: usize,
+        replace: Vec<(u8, u8)>,
+        add: Vec<u8>,
+    },
+    Cancel {
+        from: u8,
+        contract: usize,
+    },
+    Settle {
+        from: u8,
+        contract: usize,
+    },
 }
 
 /// What is wrong with a transaction apart from its action.

@@ -133,8 +133,7 @@ impl Plain {
                     && expires_in > 0
                     && named.is_none_or(|named| named == node)
                     && self.key(node) == node;
-                let node_state =
-                    PlainNode { farm, operator, site, storage, reserved: 0, state: 0 };
+                let node_state = PlainNode { farm, operator, site, storage, reserved: 0, state: 0 };
                 let fresh = self.nodes.insert(node, node_state).is_none();
                 (consents && fresh).then_some(())
             }
@@ -237,9 +236,8 @@ impl Plain {
             }
         }
         let places = u128::try_from(old.places.len()).unwrap();
-        let area = |share: u64, until: u64| {
-            u128::from(share) * u128::from(until - settled) * places
-        };
+        let area =
+            |share: u64, until: u64| u128::from(share) * u128::from(until - settled) * places;
         let more = area(share(old.bytes + bytes), expires) - area(share(old.bytes), old.expires);
         let extra = cost(more);
         self.pay(from, extra)?;
