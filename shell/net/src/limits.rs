@@ -26,7 +26,8 @@ pub const WRITE_SLICES: usize = 48;
 pub const POOL_PEERS: usize = 1024;
 
 const _: () = assert!(FRAME_BYTES_AHEAD <= META_BYTES_MAX + BODY_BYTES_MAX);
-const _: () = assert!(BODY_BYTES_MAX <= u32::MAX as usize && META_BYTES_MAX <= u32::MAX as usize);
+const _: () = assert!(META_BYTES_MAX + BODY_BYTES_MAX <= u32::MAX as usize);
+const _: () = assert!(META_BYTES_MAX + BODY_BYTES_MAX <= MEMORY_MAX);
 const _: () = assert!(WRITE_SLICES >= 3);
 
 /// What this process gives its peers. Exceeding a limit costs the peer that exceeds it.
@@ -44,6 +45,8 @@ pub struct Limits {
     pub frame: Duration,
     /// For a peer to take any of what is written to it.
     pub stall: Duration,
+    /// For a caller to close after the server did; then the socket goes.
+    pub linger: Duration,
     /// A server with something in progress says so at least this often.
     pub alive: Duration,
     /// A caller that waits and hears nothing this long gives the connection up.
@@ -86,6 +89,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(5),
             frame: Duration::from_secs(30),
             stall: Duration::from_secs(30),
+            linger: Duration::from_secs(1),
             alive: Duration::from_secs(5),
             silence: Duration::from_secs(20),
             idle_dialed: Duration::from_secs(300),

@@ -6,8 +6,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::Instant;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
 use crate::Stream;
 use crate::error::Ending;
@@ -261,5 +261,22 @@ impl Wire {
     pub(crate) async fn close(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.stream.shutdown().await
+    }
+
+    /// Closes, and drops what the peer still sends until it closes as well: a socket closed with
+    /// bytes unread is reset, and that could take with it what we sent last.
+    pub(crate) async fn linger(&mut self) {
+        let limits = self.limits();
+        let (stall, linger) = (limits.stall, limits.linger);
+        if !matches!(timeout(stall, self.close()).await, Ok(Ok(()))) {
+            return;
+        }
+        let drain = async {
+            while let Ok(bytes @ 1..) = self.stream.fill_buf().await.map(<[u8]>::len) {
+                self.stream.consume(bytes);
+            }
+        };
+        // If it does not close, it loses what it did not read.
+        let _ = timeout(linger, drain).await;
     }
 }

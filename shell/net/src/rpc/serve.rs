@@ -241,8 +241,7 @@ impl Conversation {
         let mut sleep = pin!(sleep_until(self.due(Intake::Open).0));
         loop {
             if !staying && self.running == 0 {
-                let stall = self.wire.limits().stall;
-                let _ = tokio::time::timeout(stall, self.wire.close()).await;
+                self.wire.linger().await;
                 return Ok(());
             }
             let intake = self.intake(staying);
