@@ -215,10 +215,15 @@ impl Delivery {
     }
 
     fn announce(&self, block: &Block) {
-        self.status.send_modify(|status| {
-            status.height = block.height();
-            status.id = block.id();
-            status.timestamp_ms = block.header().timestamp_ms();
+        self.status.send_if_modified(|status| {
+            // What is delivered again is no news.
+            let news = block.height() >= status.height;
+            if news {
+                status.height = block.height();
+                status.id = block.id();
+                status.timestamp_ms = block.header().timestamp_ms();
+            }
+            news
         });
     }
 }
