@@ -1,6 +1,6 @@
 //! 64 KiB written to 20 endpoints and acknowledged, against the same over plain TCP, in one run.
 //!
-//! `cargo bench -p acre-net`. Both ends are in this process, so the CPU time is of client and
+//! `cargo bench -p acre-net`; last it tells the memory of an idle connection. Both ends are in this process, so the CPU time is of client and
 //! servers together; the clock of the process is read from `/proc`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports and stops")]
 
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use acre_crypto::{Secret, SigningKey};
-use acre_net::rpc::{Caller, Message, Services, serve};
+use acre_net::rpc::{Caller, Handler, Message, Services, serve};
 use acre_net::{AddressBook, Endpoint, Service, StaticBook};
 use acre_types::PublicKey;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ const REQUESTS: usize = 40_000;
 const DEPTH: usize = 4;
 const META_BYTES: usize = 128;
 const BODY_BYTES: usize = 64 * 1024;
+const IDLE: u8 = 90;
 const ROUNDS: usize = 3;
 const WRITE: Service = Service::new("write/1");
 
@@ -36,12 +37,12 @@ fn main() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let (callers, key) = calls().await;
+        let (caller, keys) = calls().await;
         let sockets = plain().await;
         println!("{REQUESTS} writes of 64 KiB, acknowledged, {PEERS} peers x {DEPTH} in flight");
         for round in 1..=ROUNDS {
             let tcp = measure(|peer, _| Arc::clone(&sockets[peer]).write()).await;
-            let ours = measure(|peer, _| write(callers[peer].clone(), key[peer])).await;
+            let ours = measure(|peer, _| write(caller.clone(), keys[peer])).await;
             print("plain tcp", round, tcp);
             print("acre-net", round, ours);
             println!(
@@ -50,7 +51,31 @@ fn main() {
                 ours.cpu_us / tcp.cpu_us
             );
         }
+        idle().await;
     });
+}
+
+/// Resident memory that idle connections cost, both ends together.
+async fn idle() {
+    let book = Arc::new(StaticBook::new());
+    let server = endpoint(200, &book).await;
+    let _serving = serve(&server, Services::new().calls(WRITE, store()));
+    let before = resident_bytes();
+    let mut callers = Vec::new();
+    for n in 101..=100 + IDLE {
+        let caller = Caller::new(endpoint(n, &book).await, WRITE);
+        let message = Message::new(vec![1; META_BYTES], vec![2; BODY_BYTES]);
+        caller.call(server.key(), message, Duration::from_secs(60)).await.unwrap();
+        callers.push(caller);
+    }
+    let each = resident_bytes().saturating_sub(before) / usize::from(IDLE) / 1024;
+    println!("idle connection after a 64 KiB write: {each} KiB, both ends and an endpoint");
+}
+
+/// The second field of statm, in pages of 4 KiB.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
 fn print(name: &str, round: usize, figure: Figure) {
@@ -90,30 +115,34 @@ fn cpu_us() -> f64 {
 
 const EACH: usize = REQUESTS / (PEERS as usize * DEPTH);
 
-async fn calls() -> (Vec<Caller>, Vec<PublicKey>) {
-    let book = Arc::new(StaticBook::new());
-    let key = |n: u8| SigningKey::from_seed(Secret::new([n; 32]));
-    let (mut callers, mut keys) = (Vec::new(), Vec::new());
-    let client = {
-        let book = Arc::clone(&book) as Arc<dyn AddressBook>;
-        Endpoint::bind(&key(100), None, book).await.unwrap()
-    };
-    let caller = Caller::new(client, WRITE);
-    for n in 0..PEERS {
-        let any = Some("127.0.0.1:0".parse().unwrap());
-        let endpoint =
-            Endpoint::bind(&key(n), any, Arc::clone(&book) as Arc<dyn AddressBook>).await.unwrap();
-        book.insert(endpoint.key(), vec![endpoint.local_addr().unwrap()]);
-        let seen = Arc::new(AtomicUsize::new(0));
-        let handler = move |_, message: Message| {
-            seen.fetch_add(message.body.len(), Ordering::Relaxed);
-            async { Message::new(&b"stored"[..], Bytes::new()) }
-        };
-        std::mem::forget(serve(&endpoint, Services::new().calls(WRITE, handler)));
-        keys.push(endpoint.key());
-        callers.push(caller.clone());
+async fn endpoint(n: u8, book: &Arc<StaticBook>) -> Endpoint {
+    let key = SigningKey::from_seed(Secret::new([n; 32]));
+    let any = Some("127.0.0.1:0".parse().unwrap());
+    let book_of = Arc::clone(book) as Arc<dyn AddressBook>;
+    let endpoint = Endpoint::bind(&key, any, book_of).await.unwrap();
+    book.insert(endpoint.key(), vec![endpoint.local_addr().unwrap()]);
+    endpoint
+}
+
+/// Takes the body, acknowledges it.
+fn store() -> impl Handler {
+    let seen = AtomicUsize::new(0);
+    move |_: PublicKey, message: Message| {
+        seen.fetch_add(message.body.len(), Ordering::Relaxed);
+        async { Message::new(&b"stored"[..], Bytes::new()) }
     }
-    (callers, keys)
+}
+
+async fn calls() -> (Caller, Vec<PublicKey>) {
+    let book = Arc::new(StaticBook::new());
+    let caller = Caller::new(endpoint(100, &book).await, WRITE);
+    let mut keys = Vec::new();
+    for n in 0..PEERS {
+        let server = endpoint(n, &book).await;
+        std::mem::forget(serve(&server, Services::new().calls(WRITE, store())));
+        keys.push(server.key());
+    }
+    (caller, keys)
 }
 
 async fn write(caller: Caller, peer: PublicKey) {

@@ -119,6 +119,11 @@ impl Wire {
         }
     }
 
+    /// The peer told that it is at work: that it takes nothing meanwhile is no reason to give up.
+    pub(crate) const fn excuse(&mut self) {
+        self.wrote = self.heard;
+    }
+
     /// When this wire must be given up unless something moves, and for what reason.
     pub(crate) fn due(&self, intake: Intake) -> Option<(Instant, Ending)> {
         let limits = self.limits();

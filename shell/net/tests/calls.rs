@@ -285,20 +285,28 @@ async fn late_reply_ends_the_call_and_not_the_connection() {
 async fn server_at_work_is_not_taken_for_dead() {
     let limits = Limits {
         alive: Duration::from_millis(10),
-        silence: Duration::from_millis(200),
+        silence: Duration::from_millis(400),
+        stall: Duration::from_millis(400),
+        calls_per_connection: 1,
         ..limits()
     };
-    let handler = |_, message| async move {
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        message
+    let handler = |_, message: Message| async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        Message::new(message.meta, Bytes::new())
     };
     let (_server, _running, caller) = pair(limits, handler).await;
-    assert_eq!(caller.call(peer(1), text(2), LONG).await.unwrap(), text(2));
+    // More than the kernel holds: most of it waits while the server is at the first.
+    let mut calls = JoinSet::new();
+    for _ in 0..4 {
+        let (caller, message) = (caller.clone(), Message::new("ok", vec![0; BODY_BYTES_MAX]));
+        calls.spawn(async move { caller.call(peer(1), message, LONG).await.unwrap().meta });
+    }
+    assert_eq!(calls.join_all().await, vec!["ok"; 4]);
 }
 
 #[tokio::test]
 async fn silent_server_is_given_up_and_the_next_call_reconnects() {
-    let limits = Limits { silence: Duration::from_millis(50), ..limits() };
+    let limits = Limits { silence: Duration::from_millis(300), ..limits() };
     let book = Arc::new(StaticBook::new());
     let server = listening(1, &book, limits.clone()).await;
     server.offer(ECHO);

@@ -228,7 +228,10 @@ impl Task {
                 });
                 Ok(false)
             }
-            Kind::Alive => Ok(false),
+            Kind::Alive => {
+                self.wire.excuse();
+                Ok(false)
+            }
             Kind::Goodbye => {
                 for (_, waiting) in self.waiting.split_off(&call.saturating_add(1)) {
                     waiting.end(Attempt::Unsent(Ending::Goodbye));
