@@ -33,12 +33,24 @@ pub struct GetSpec {
     pub pack: PackId,
     /// The places of its contract.
     pub places: Places,
-    /// Length of each shard body.
-    pub shard_bytes: u32,
-    /// Which bytes of the pack (its k data shards end to end).
-    pub range: Range,
+    /// Which part of it.
+    pub extent: Extent,
     /// Where shards were last seen, if anywhere but at their primaries.
     pub hints: Vec<ShardAt>,
+}
+
+/// Which part of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Its k data shards, whatever their length.
+    Whole,
+    /// Some bytes of it.
+    Bytes {
+        /// Which bytes (of the k data shards end to end).
+        range: Range,
+        /// Length of each shard body.
+        shard_bytes: u32,
+    },
 }
 
 /// The pieces of a read: for each shard the range touches, either a piece or a decode makes it.
@@ -87,6 +99,8 @@ pub(crate) struct Get {
     have: Vec<Piece>,
     asked: Vec<Asked>,
     locating: BTreeSet<RequestId>,
+    /// Until then the next stage waits for answers about who holds what.
+    patience: Option<Tick>,
     located: BTreeSet<NodeId>,
     heading: BTreeSet<RequestId>,
     headless: BTreeSet<NodeId>,
@@ -114,6 +128,7 @@ impl Get {
             have: Vec::new(),
             asked: Vec::new(),
             locating: BTreeSet::new(),
+            patience: None,
             located: BTreeSet::new(),
             heading: BTreeSet::new(),
             headless: BTreeSet::new(),
@@ -184,9 +199,8 @@ impl Get {
             lost.push(index);
             columns = Some(columns.map_or(range, |hull| hull.hull(range)));
         }
-        let whole = Range::between(0, self.spec.shard_bytes);
-        let columns = if self.is_hunting() { whole } else { columns.unwrap_or(whole) };
-        (lost, columns)
+        let columns = columns.filter(|_| !self.is_hunting());
+        (lost, columns.unwrap_or(Range::ALL))
     }
 
     /// Asks for `columns` of further shards until k are here or coming. Returns how many lack.
@@ -215,7 +229,7 @@ impl Get {
     /// Goes on to the next stage, unless answers of this one are still to come. Returns whether
     /// there may be more to ask now.
     fn widen(&mut self, cx: &mut Cx<'_>) -> bool {
-        if !self.locating.is_empty() {
+        if !self.locating.is_empty() && self.patience.is_some() {
             return false;
         }
         self.stage = match self.stage {
@@ -232,6 +246,7 @@ impl Get {
                 self.locating.insert(cx.ask(node, Ask::Locate { pack: self.spec.pack }));
             }
         }
+        self.patience = Some(cx.hedge_at(Kind::Small, 1));
         true
     }
 
@@ -386,43 +401,40 @@ impl Get {
         }
     }
 
-    fn split(&self) -> Option<Vec<(ShardIndex, Range)>> {
-        let shard = self.spec.shard_bytes;
-        let (start, length) = (self.spec.range.offset, self.spec.range.length);
-        let end = start.checked_add(length)?;
-        let pack_bytes = u64::from(shard).checked_mul(u64::try_from(self.data()).ok()?)?;
-        if length == 0 || u64::from(end) > pack_bytes {
-            return None;
+    /// The shards the extent touches, and which bytes of each.
+    fn split(&self) -> Result<Vec<(ShardIndex, Range)>, MachineError> {
+        let profile = self.spec.places.profile();
+        let Extent::Bytes { range, shard_bytes } = self.spec.extent else {
+            return Ok(profile.indices().take(self.data()).map(|i| (i, Range::ALL)).collect());
+        };
+        let pack_bytes = u64::from(shard_bytes).saturating_mul(u64::from(profile.data()));
+        let start = u64::from(range.offset);
+        let end = start.saturating_add(u64::from(range.length));
+        if range.length == 0 || end > pack_bytes {
+            let (pack, Range { offset, length }) = (self.spec.pack, range);
+            return Err(MachineError::Range { pack, offset, length, pack_bytes });
         }
         let mut parts = Vec::new();
-        let mut at = start;
-        while at < end {
-            let number = at.checked_div(shard)?;
-            let base = number.checked_mul(shard)?;
-            let until = end.min(base.saturating_add(shard));
-            let index = self.spec.places.profile().shard(usize::try_from(number).ok()?).ok()?;
-            let range = Range::between(at.checked_sub(base)?, until.checked_sub(base)?);
-            parts.push((index, range));
-            at = until;
+        for (index, base) in profile.indices().zip((0u64..).step_by(shard_bytes as usize)) {
+            let (from, until) = (start.max(base), end.min(base.saturating_add(shard_bytes.into())));
+            if from < until {
+                let within = |at: u64| u32::try_from(at.saturating_sub(base)).unwrap_or(u32::MAX);
+                parts.push((index, Range::between(within(from), within(until))));
+            }
         }
-        Some(parts)
+        Ok(parts)
     }
 }
 
 impl Process for Get {
     fn start(&mut self, cx: &mut Cx<'_>) {
-        if let Some(parts) = self.split() {
-            self.parts = parts;
-            return self.advance(cx);
+        match self.split() {
+            Ok(parts) => {
+                self.parts = parts;
+                self.advance(cx);
+            }
+            Err(error) => self.fail(cx, error),
         }
-        let data = u64::from(self.spec.places.profile().data());
-        let error = MachineError::Range {
-            pack: self.spec.pack,
-            offset: self.spec.range.offset,
-            length: self.spec.range.length,
-            pack_bytes: u64::from(self.spec.shard_bytes).saturating_mul(data),
-        };
-        self.fail(cx, error);
     }
 
     fn answer(&mut self, cx: &mut Cx<'_>, request: RequestId, node: NodeId, answer: Answer) {
@@ -438,6 +450,7 @@ impl Process for Get {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.patience = self.patience.filter(|until| cx.now < *until);
         for asked in &mut self.asked {
             if !asked.is_late && asked.hedge_at <= cx.now {
                 asked.is_late = true;
@@ -449,7 +462,7 @@ impl Process for Get {
 
     fn deadline(&self) -> Option<Tick> {
         let waiting = self.asked.iter().filter(|asked| !asked.is_late);
-        waiting.map(|asked| asked.hedge_at).min()
+        waiting.map(|asked| asked.hedge_at).chain(self.patience).min()
     }
 
     fn is_over(&self) -> bool {

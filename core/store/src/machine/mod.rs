@@ -16,6 +16,7 @@
 //! Must not know: the network, the ledger, the formats of packs and headers.
 
 mod error;
+mod explain;
 mod get;
 mod head;
 mod health;
@@ -23,6 +24,8 @@ pub mod limits;
 mod mix;
 pub mod placement;
 mod put;
+mod redundancy;
+mod repair;
 mod survey;
 mod traffic;
 mod types;
@@ -31,10 +34,12 @@ mod types;
 mod tests;
 
 pub use error::MachineError;
-pub use get::{GetSpec, Ready};
+pub use explain::{Explained, Row, ShardState, explain};
+pub use get::{Extent, GetSpec, Ready};
 pub use head::{HeadRead, HeadSpec};
 pub use health::{Health, Kind};
 pub use put::PutSpec;
+pub use repair::{RepairReport, RepairSpec, Trust, Urgency, When};
 pub use survey::{Condition, Seen, Sighting, SurveySpec};
 pub use traffic::{Event, In, Operation, Out, Rebuilt, Traffic};
 pub use types::{

@@ -15,6 +15,7 @@ use super::head::{HeadRead, HeadReader, HeadSpec, HeadWriter};
 use super::health::{Health, Kind};
 use super::limits;
 use super::put::{Put, PutSpec};
+use super::repair::{Repair, RepairReport, RepairSpec};
 use super::survey::{Sighting, Survey, SurveySpec};
 use super::types::{Answer, Ask, Decode, Failure, Fault, HeadSeen, OpId, RequestId, ShardAt};
 
@@ -79,6 +80,8 @@ pub enum Operation {
     Get(GetSpec),
     /// Look where the shards of a pack are and whether they are whole.
     Survey(SurveySpec),
+    /// Bring the packs of a contract back to full redundancy.
+    Repair(RepairSpec),
     /// Write a head.
     WriteHead {
         /// The places.
@@ -154,6 +157,13 @@ pub enum Event {
     },
     /// Survey: over.
     Sighted(Vec<Sighting>),
+    /// Repair: all places are listed, work begins.
+    RepairPlanned {
+        /// Packs of the contract.
+        packs: u64,
+        /// Packs to work on in this pass; each ends with an [`Event::PackDone`].
+        jobs: u64,
+    },
     /// Repair: make these shards, check each against its root, answer with [`In::Rebuilt`], keep
     /// them for the [`Ask::Store`] that follow.
     Rebuild {
@@ -169,6 +179,8 @@ pub enum Event {
         /// Copies stored by this repair.
         stored: Vec<ShardAt>,
     },
+    /// Repair: the pass is over.
+    Repaired(RepairReport),
     /// Head written to enough places; the others are still being tried.
     HeadWritten {
         /// Places that have it.
@@ -359,6 +371,7 @@ impl Traffic {
             Operation::Put(spec) => Box::new(Put::new(spec)),
             Operation::Get(spec) => Box::new(Get::new(spec)),
             Operation::Survey(spec) => Box::new(Survey::new(spec)),
+            Operation::Repair(spec) => Box::new(Repair::new(spec)),
             Operation::WriteHead { spec, head } => Box::new(HeadWriter::new(spec, head)),
             Operation::ReadHead(spec) => Box::new(HeadReader::new(spec)),
         };
@@ -390,12 +403,15 @@ impl Traffic {
     }
 
     fn end(&mut self, now: Tick, op: OpId) {
+        let waiting = self.waiting.len();
         self.waiting.retain(|(other, _)| *other != op);
         if let Some(running) = self.running.remove(&op) {
             if let Some(alarm) = running.alarm {
                 self.alarms.remove(&(alarm, op));
             }
             self.put_bytes = self.put_bytes.saturating_sub(running.put_bytes);
+        } else if self.waiting.len() == waiting {
+            return;
         }
         self.wire.close_all(op);
         self.wire.out.push_back(Out::Over { op });

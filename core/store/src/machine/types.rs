@@ -25,6 +25,9 @@ pub struct Range {
 }
 
 impl Range {
+    /// A whole shard, whatever its length.
+    pub const ALL: Self = Self { offset: 0, length: u32::MAX };
+
     /// From `start` up to, not including, `end`; empty if that is not later.
     #[must_use]
     pub const fn between(start: u32, end: u32) -> Self {
@@ -70,8 +73,9 @@ pub enum Ask {
         /// Which of its shards.
         index: ShardIndex,
     },
-    /// Part of a shard; answered by [`Answer::Shard`] once exactly that many bytes are with the
-    /// shell, which keeps them under the request until the operation is over.
+    /// Part of a shard; answered by [`Answer::Shard`] once exactly that many bytes (all there are,
+    /// for [`Range::ALL`]) are with the shell, which keeps them under the request until the
+    /// operation is over.
     Fetch {
         /// The pack.
         pack: PackId,

@@ -1,8 +1,10 @@
 //! A small cluster in memory and in virtual time, driving the shipped machine.
 
+mod explain;
 mod get;
 mod head;
 mod put;
+mod repair;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -115,7 +117,11 @@ impl Cluster {
 
     pub(super) fn start_get(&mut self, pack: PackId, range: Range, hints: Vec<ShardAt>) -> OpId {
         let places = self.places.clone();
-        let spec = GetSpec { pack, places, shard_bytes: SHARD_BYTES, range, hints };
+        let extent = match range {
+            Range::ALL => Extent::Whole,
+            range => Extent::Bytes { range, shard_bytes: SHARD_BYTES },
+        };
+        let spec = GetSpec { pack, places, extent, hints };
         self.start(Operation::Get(spec))
     }
 
@@ -203,6 +209,11 @@ impl Cluster {
             let good = self.check_ready(ready);
             let input = if good { In::Accepted { op } } else { In::TagFailed { op } };
             self.traffic.input(self.now, input);
+        }
+        if let Event::Rebuild { pack, decode } = event {
+            assert!(self.check_decode(decode), "rebuilt from unverified shards");
+            let (pack, outcome) = (*pack, Rebuilt::Verified);
+            self.traffic.input(self.now, In::Rebuilt { op, pack, outcome });
         }
     }
 
