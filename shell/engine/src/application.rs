@@ -47,6 +47,10 @@ pub trait Application: Send + 'static {
 
     /// Whether a block on this parent would carry something. If not, the engine waits until it
     /// is woken or the idle interval is over. The parent is known.
+    ///
+    /// Must be false if [`propose`](Self::propose) would give an empty payload (for instance
+    /// because all that waits is in unfinalized ancestors already): after a true answer nothing
+    /// slows the chain down.
     fn has_work(&mut self, parent: &BlockRef) -> bool;
 
     /// Builds the next block on this parent, an empty one if there is nothing to do; `None`

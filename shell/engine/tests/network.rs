@@ -5,7 +5,7 @@
 mod common;
 
 use acre_engine::{
-    FinalityProof,
+    FinalityProof, Header,
     simulation::{Action, Outcome, Simulation, run},
 };
 use common::Counter;
@@ -139,6 +139,27 @@ fn power_loss_of_all_validators_loses_no_finalized_block() {
         assert_eq!(outcome.failures, [], "seed {seed}");
         assert!(check_agreement(&counters, seed) >= 20, "seed {seed}");
         assert!(counters.iter().all(|c| c.disk().spent.len() == 60), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_lying_proposer_gets_no_block_through_and_stops_nobody() {
+    for seed in 50..53 {
+        let counters = counters(4);
+        counters[2].lie();
+        let mut simulation = Simulation::healthy(seed, 4);
+        simulation.duration = ms(40_000);
+        simulation.script = (0..10).map(|i| (ms(500 + 900 * i), submit(&counters, i))).collect();
+        let liar = simulation.participants()[2];
+        let outcome = simulate(simulation, &counters);
+        assert_eq!(outcome.failures, [], "seed {seed}");
+        check_agreement(&counters, seed);
+        for counter in &counters {
+            let disk = counter.disk();
+            assert_eq!(disk.spent.len(), 10, "seed {seed}: {} blocks", disk.applied);
+            let proposers = disk.blocks.values().map(|block| Header::decode(&block.header));
+            assert!(proposers.into_iter().all(|header| header.unwrap().proposer() != liar));
+        }
     }
 }
 

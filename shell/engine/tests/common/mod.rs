@@ -13,7 +13,10 @@ use acre_engine::{
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::Notify;
 
@@ -43,6 +46,7 @@ pub struct Counter {
     waiting: Arc<Mutex<BTreeSet<u64>>>,
     pub wake: Arc<Notify>,
     fail_at: Arc<Mutex<Option<u64>>>,
+    lies: Arc<AtomicBool>,
 }
 
 impl Counter {
@@ -58,6 +62,11 @@ impl Counter {
     /// Fails to finalize this height from now on.
     pub fn fail_at(&self, height: u64) {
         *self.fail_at.lock().unwrap() = Some(height);
+    }
+
+    /// Claims wrong state roots in its proposals from now on.
+    pub fn lie(&self) {
+        self.lies.store(true, Ordering::Relaxed);
     }
 
     /// The application of a process that starts now.
@@ -127,8 +136,17 @@ impl Application for Process {
     fn propose(&mut self, parent: &BlockRef, _: u64) -> Result<Option<Proposal>, AppError> {
         let fresh = self.fresh(parent);
         let payload: Vec<u8> = fresh.iter().flat_map(|number| number.to_be_bytes()).collect();
-        let state_root = root(&(&self.spent(&parent.id) | &fresh));
+        let mut state_root = root(&(&self.spent(&parent.id) | &fresh));
+        if self.shared.lies.load(Ordering::Relaxed) {
+            state_root[31] ^= 1;
+        }
         Ok(Some(Proposal { payload: payload.into(), state_root }))
+    }
+
+    fn proposed(&mut self, block: &Block) -> Result<(), AppError> {
+        let own = numbers(block.payload()).ok_or("own block is unsorted")?;
+        self.overlays.insert(block.id(), (block.height(), block.parent(), own));
+        Ok(())
     }
 
     fn verify(&mut self, block: &Block) -> Result<Verdict, AppError> {
