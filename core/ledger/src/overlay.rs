@@ -1,6 +1,7 @@
 //! The objects that a block touches, typed, over the state before it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use acre_codec::CodecError;
 
@@ -10,20 +11,28 @@ use crate::object::{AnyObject, Object};
 use crate::state::State;
 
 /// An object as a block sees it.
-#[derive(Clone)]
 struct Entry {
     object: Option<AnyObject>,
+    /// What the state has.
+    stored: Option<Arc<[u8]>>,
     /// Put by a transaction of this block, so perhaps not what the state has.
-    written: bool,
+    is_written: bool,
 }
 
-/// Reads through to the state, keeps writes to itself. Each object is decoded once and encoded
-/// once a block. A transaction that fails is undone by [`Overlay::roll_back`].
+/// What an entry was before a write.
+struct Before {
+    key: Key,
+    object: Option<AnyObject>,
+    is_written: bool,
+}
+
+/// Reads through to the state, keeps writes to itself. Each object is looked up and decoded once
+/// a block, and encoded once. A transaction that fails is undone by [`Overlay::roll_back`].
 pub(crate) struct Overlay<'a> {
     base: &'a State,
     entries: BTreeMap<Key, Entry>,
-    /// What stood in `entries` before each write since [`Overlay::begin`], oldest first.
-    undo: Vec<(Key, Option<Entry>)>,
+    /// One for each write since [`Overlay::begin`], oldest first.
+    undo: Vec<Before>,
 }
 
 impl<'a> Overlay<'a> {
@@ -31,7 +40,7 @@ impl<'a> Overlay<'a> {
         Self { base, entries: BTreeMap::new(), undo: Vec::new() }
     }
 
-    pub(crate) const fn base(&self) -> &State {
+    pub(crate) const fn base(&self) -> &'a State {
         self.base
     }
 
@@ -42,11 +51,11 @@ impl<'a> Overlay<'a> {
 
     /// Undoes every write since [`Overlay::begin`].
     pub(crate) fn roll_back(&mut self) {
-        while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(entry) => self.entries.insert(key, entry),
-                None => self.entries.remove(&key),
-            };
+        while let Some(Before { key, object, is_written }) = self.undo.pop() {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.object = object;
+                entry.is_written = is_written;
+            }
         }
     }
 
@@ -55,9 +64,16 @@ impl<'a> Overlay<'a> {
         if let Some(entry) = self.entries.get(&key) {
             return typed::<L>(&key, entry.object.as_ref());
         }
-        let object = self.base.read(place)?;
+        let stored = self.base.map().get(&key.to_bytes()).cloned();
+        let object = match &stored {
+            None => None,
+            Some(bytes) => Some(
+                acre_codec::decode::<L::Object>(bytes)
+                    .map_err(|source| StateError::Damaged { key: key.clone(), source })?,
+            ),
+        };
         let any = object.clone().map(Object::wrap);
-        self.entries.insert(key, Entry { object: any, written: false });
+        self.entries.insert(key, Entry { object: any, stored, is_written: false });
         Ok(object)
     }
 
@@ -68,19 +84,23 @@ impl<'a> Overlay<'a> {
 
     pub(crate) fn put<L: Lookup>(&mut self, place: &L, object: L::Object) {
         let key = place.key();
-        let entry = Entry { object: Some(object.wrap()), written: true };
-        let before = self.entries.insert(key.clone(), entry);
-        self.undo.push((key, before));
+        let base = self.base;
+        let entry = self.entries.entry(key.clone()).or_insert_with(|| {
+            let stored = base.map().get(&key.to_bytes()).cloned();
+            Entry { object: None, stored, is_written: false }
+        });
+        let before = entry.object.replace(object.wrap());
+        self.undo.push(Before { key, object: before, is_written: entry.is_written });
+        entry.is_written = true;
     }
 
     /// Canonical bytes of all that differs from the state, by key.
     pub(crate) fn into_changes(self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let mut changes = Vec::new();
-        for (key, entry) in self.entries.into_iter().filter(|(_, entry)| entry.written) {
-            let key = key.to_bytes();
+        for (key, entry) in self.entries.into_iter().filter(|(_, entry)| entry.is_written) {
             let value = entry.object.map(|object| object.to_bytes());
-            if self.base.map().get(&key).map(|bytes| &**bytes) != value.as_deref() {
-                changes.push((key, value));
+            if entry.stored.as_deref() != value.as_deref() {
+                changes.push((key.to_bytes(), value));
             }
         }
         changes
