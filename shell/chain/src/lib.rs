@@ -1,1 +1,44 @@
-//! To come.
+//! The ledger as a running thing: the state machine of `acre-ledger` under the engine of
+//! `acre-engine`, durable, served to clients, and read by clients that believe nobody.
+//!
+//! ```text
+//! Validator   engine + Executor + servers of calls and events, in one directory
+//! Executor    the engine's application: overlays of unfinalized blocks, one write a final block
+//! store       the state in redb: one synced transaction a block, sequential
+//! mempool     transactions that wait for a block
+//! protocol    what travels; service and events answer it
+//! client      verified reads, submissions that are safe to repeat, events
+//! ```
+//!
+//! A transaction's way: [`client::LedgerClient::submit`] -> `ledger/1` -> mempool (cheap checks,
+//! then the signature) -> the engine wakes and proposes -> finalized -> store (synced) -> the head
+//! with its certificate is published -> the submitter hears its height, with a proof.
+//!
+//! It must not know: what a node, a shard or a volume is.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+pub mod client;
+pub mod defaults;
+mod error;
+mod events;
+pub mod executor;
+pub mod limits;
+pub mod mempool;
+pub mod protocol;
+mod service;
+mod shared;
+pub mod store;
+mod validator;
+
+pub use client::LedgerClient;
+pub use error::{ChainError, ClientError, Lie, Refused, StoreError};
+pub use executor::Executor;
+pub use validator::{Config, Validator};
+
+use acre_types::Digest;
+
+/// The engine's name of a chain: votes and certificates of one are nothing on another.
+#[must_use]
+pub fn namespace(chain: &Digest) -> Vec<u8> {
+    [b"acre-ledger/1/".as_slice(), chain.as_bytes()].concat()
+}

@@ -1,0 +1,35 @@
+//! Every time of this crate, with its reason.
+
+use std::time::Duration;
+
+/// How long a validator keeps a submitter waiting for the block: a dead leader or two cost less.
+pub const SUBMIT_WAIT: Duration = Duration::from_secs(20);
+
+/// How long a reader's call may wait for a height that is not final yet: two idle blocks.
+pub const HEIGHT_WAIT: Duration = Duration::from_secs(3);
+
+/// Time a client gives a read.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time a client gives a submission: the validator's wait and the way.
+pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Pause between two rounds over all validators when none could be reached.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Rounds over all validators before a client gives up.
+pub const ROUNDS: u32 = 3;
+
+/// How often a quiet chain shows its subscribers that it lives: they need not hear of each empty
+/// block.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Silence after which a subscriber gives its validator up.
+pub const SUBSCRIBER_SILENCE: Duration = Duration::from_secs(35);
+
+/// Time a validator's servers get to answer what they took, on an orderly stop.
+pub const STOP_GRACE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(SUBMIT_WAIT.as_millis() < SUBMIT_TIMEOUT.as_millis());
+const _: () = assert!(HEIGHT_WAIT.as_millis() < READ_TIMEOUT.as_millis());
+const _: () = assert!(HEARTBEAT.as_millis() * 3 < SUBSCRIBER_SILENCE.as_millis());

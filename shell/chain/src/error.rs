@@ -1,0 +1,322 @@
+//! What can go wrong, apart by who is to blame: this machine's disk, the signer of a transaction, or
+//! the validator that answered.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use acre_ledger::{Fault, GenesisError, ProofError, Refusal, StateError};
+use acre_types::{Amount, Digest, Height, PublicKey, Text};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::limits::REASON_BYTES_MAX;
+
+/// Why the durable state does not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database refuses: the disk is full, broken, or the file is in use.
+    #[error("the ledger's database failed at {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: redb::Error,
+    },
+    /// The file holds another chain.
+    #[error("the state in this directory belongs to the grid {found}, not to {wanted}")]
+    OtherGenesis {
+        /// Digest of the genesis asked for.
+        wanted: Digest,
+        /// Digest of the genesis found.
+        found: Digest,
+    },
+    /// The file was written by another version.
+    #[error("the state has format {found}, this program knows {known}")]
+    Format {
+        /// Format of the file.
+        found: u32,
+        /// Format of this program.
+        known: u32,
+    },
+    /// Bytes that we never write.
+    #[error("the stored {what} is damaged")]
+    Damaged {
+        /// Which bytes.
+        what: &'static str,
+    },
+    /// The rebuilt state is not the one of the last block.
+    #[error("the stored state has the root {found}, but block {height} has {wanted}")]
+    WrongRoot {
+        /// Height of the last block.
+        height: u64,
+        /// Root in its header.
+        wanted: Digest,
+        /// Root of the leaves.
+        found: Digest,
+    },
+    /// The leaves make no state.
+    #[error("the stored leaves make no state")]
+    State(#[from] StateError),
+    /// A key or value over its limit.
+    #[error("an entry of {key_bytes} + {value_bytes} bytes is too large")]
+    EntryTooLarge {
+        /// Bytes of the key.
+        key_bytes: usize,
+        /// Bytes of the value.
+        value_bytes: usize,
+    },
+    /// A block that is not the next one.
+    #[error("block {given} does not follow block {applied}")]
+    OutOfOrder {
+        /// Height of the last block.
+        applied: u64,
+        /// Height given.
+        given: u64,
+    },
+    /// A write failed before; only opening again tells what is there.
+    #[error("the state must be opened again after a failed write")]
+    Poisoned,
+}
+
+impl StoreError {
+    pub(crate) fn database(doing: &'static str, source: impl Into<redb::Error>) -> Self {
+        Self::Database { doing, source: source.into() }
+    }
+}
+
+/// Why a validator does not take a transaction, in a form that travels.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, BorshSerialize, BorshDeserialize)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Its number was used: by itself, or by another transaction of the account.
+    #[error("number {given} was used already: the next transaction of the account is {wanted}")]
+    NonceUsed {
+        /// Number in the transaction.
+        given: u64,
+        /// Next number of the account.
+        wanted: u64,
+    },
+    /// Its number is too far ahead.
+    #[error("number {given} is ahead: the next transaction of the account is {wanted}")]
+    NonceAhead {
+        /// Number in the transaction.
+        given: u64,
+        /// Next number of the account.
+        wanted: u64,
+    },
+    /// Less than the least fee.
+    #[error("a fee of {given} is too low: at least {wanted} is asked")]
+    FeeTooLow {
+        /// Fee in the transaction.
+        given: Amount,
+        /// Least fee.
+        wanted: Amount,
+    },
+    /// The account cannot pay.
+    #[error("the account holds {held}, which is less than the {wanted} it would pay")]
+    NoFunds {
+        /// Balance.
+        held: Amount,
+        /// What it would pay.
+        wanted: Amount,
+    },
+    /// Another transaction with this number waits.
+    #[error("another transaction of this account with number {nonce} waits already")]
+    NumberTaken {
+        /// The number.
+        nonce: u64,
+    },
+    /// Too many transactions of this account wait.
+    #[error("{limit} transactions of this account wait already")]
+    AccountFull {
+        /// How many may.
+        limit: u32,
+    },
+    /// Too many transactions wait.
+    #[error("too many transactions wait; try again later")]
+    PoolFull,
+    /// It waited for earlier ones that did not come.
+    #[error("the transactions before this one did not come in time")]
+    WaitedTooLong,
+    /// Bytes that are no transaction.
+    #[error("these bytes are no transaction")]
+    Malformed,
+    /// The ledger's rules forbid it.
+    #[error("{reason}")]
+    Rule {
+        /// Why, in words.
+        reason: Text<REASON_BYTES_MAX>,
+        /// Whether the same transaction may be accepted later.
+        may_pass_later: bool,
+    },
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NonceUsed { given, wanted } => Self::NonceUsed { given, wanted },
+            Refusal::NonceAhead { given, wanted } => Self::NonceAhead { given, wanted },
+            Refusal::FeeTooLow { given, wanted } => Self::FeeTooLow { given, wanted },
+            Refusal::NoFunds { held, wanted, .. } => Self::NoFunds { held, wanted },
+            other => {
+                let mut words = other.to_string();
+                let mut end = words.len().min(REASON_BYTES_MAX);
+                while !words.is_char_boundary(end) {
+                    end -= 1;
+                }
+                words.truncate(end);
+                let reason = Text::new(words).expect("cut to its limit just now");
+                Self::Rule { reason, may_pass_later: other.may_pass_later() }
+            }
+        }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(refusal) => refusal.into(),
+            // The validator's own trouble: it stops at the next block, others will do.
+            _ => Self::PoolFull,
+        }
+    }
+}
+
+/// Why a validator does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// Its directory cannot be made.
+    #[error("creating the validator's directory {}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The durable state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The genesis makes no grid.
+    #[error("the genesis makes no grid")]
+    Genesis(#[from] GenesisError),
+    /// A validator of the genesis has an address that is none.
+    #[error("validator {key} has no usable address in the genesis")]
+    Address {
+        /// Its key.
+        key: PublicKey,
+    },
+    /// The engine.
+    #[error("the ledger's engine failed")]
+    Engine(#[from] acre_engine::Error),
+    /// The listening address for calls.
+    #[error("cannot serve the ledger at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: acre_net::NetError,
+    },
+    /// A thread of ours ended by a panic, which was logged.
+    #[error("a part of the validator broke: {part}")]
+    Broken {
+        /// Which part.
+        part: &'static str,
+    },
+}
+
+/// What a validator did that no honest one does; the client asked another one.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Lie {
+    /// The header is not final on this chain.
+    #[error("its header is not final: {reason}")]
+    Certificate {
+        /// What the certificate check said.
+        reason: String,
+    },
+    /// A value is not in the state of that header.
+    #[error("its proof does not hold")]
+    Proof(#[from] ProofError),
+    /// Bytes that no honest validator sends.
+    #[error("its reply is malformed")]
+    Malformed,
+    /// An answer to another question.
+    #[error("its reply does not fit the request")]
+    Unfit,
+    /// It says that a transaction was committed, but the account does not show it.
+    #[error("it claims a commit that the state does not show")]
+    NotCommitted,
+}
+
+/// Why a reader has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No validator could be reached. Try later.
+    #[error("no validator of the grid answers; the last one tried was {peer:?}")]
+    Unreachable {
+        /// The last one tried.
+        peer: PublicKey,
+        /// What happened.
+        #[source]
+        source: acre_net::CallError,
+    },
+    /// Whoever answered did so with something that is not true.
+    #[error("validator {peer:?} does not tell the truth")]
+    Lied {
+        /// The last one that did.
+        peer: PublicKey,
+        /// How.
+        #[source]
+        lie: Lie,
+    },
+    /// Whoever answered knows only older blocks than this reader has seen.
+    #[error("validators are behind: block {offered} was offered, block {seen} was seen already")]
+    Stale {
+        /// Highest offered.
+        offered: Height,
+        /// Highest seen.
+        seen: Height,
+    },
+    /// Whoever answered had no time or no block yet. Try later.
+    #[error("validator {peer:?} is not ready: {reason}")]
+    NotReady {
+        /// Who.
+        peer: PublicKey,
+        /// Its words.
+        reason: Text<REASON_BYTES_MAX>,
+    },
+    /// The transaction is not applied, and will not be.
+    #[error("the ledger refuses the transaction")]
+    Refused(#[source] Refused),
+    /// Whether the transaction was or will be applied is unknown. The same signed transaction
+    /// may be submitted again: it is applied once at most.
+    #[error("whether the transaction {id} was applied is unknown")]
+    OutcomeUnknown {
+        /// Its id.
+        id: Digest,
+    },
+    /// The reader has fallen behind what validators keep; read the state instead.
+    #[error("events of block {wanted} are gone, the oldest kept is {oldest}")]
+    EventsGone {
+        /// The block asked for.
+        wanted: Height,
+        /// The oldest kept.
+        oldest: Height,
+    },
+    /// The stream of events ended; subscribe again from the next height.
+    #[error("the stream of events from {peer:?} ended: {reason}")]
+    StreamEnded {
+        /// From whom.
+        peer: PublicKey,
+        /// Why.
+        reason: String,
+    },
+    /// No validators were given.
+    #[error("no validators are known")]
+    NoValidators,
+}

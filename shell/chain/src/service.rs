@@ -1,0 +1,201 @@
+//! Answers the calls of `ledger/1` from what the executor has published.
+
+use std::sync::Arc;
+
+use acre_codec::List;
+use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction, Verified};
+use acre_net::rpc::{Handler, Message};
+use acre_types::{AccountId, Digest, Height, PublicKey, Text};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
+use crate::error::{Refused, StoreError};
+use crate::limits::{KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS};
+use crate::mempool::{Admission, Outcome};
+use crate::protocol::{Finality, Info, Reply, Request};
+use crate::shared::{Head, Shared};
+use crate::store::Reader;
+
+/// The handler of calls.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    shared: Arc<Shared>,
+    chain: Digest,
+    submissions: Arc<Semaphore>,
+}
+
+impl Ledger {
+    pub(crate) fn new(shared: Arc<Shared>, chain: Digest) -> Self {
+        Self { shared, chain, submissions: Arc::new(Semaphore::new(SUBMISSIONS)) }
+    }
+
+    async fn answer(&self, message: Message) -> Reply {
+        let Ok(request) = acre_codec::decode::<Request>(&message.meta) else {
+            return Reply::Malformed;
+        };
+        let answered = match request {
+            Request::Submit => Ok(self.submit(&message.body).await),
+            Request::Get { keys, at_least } => Ok(self.get(&keys, at_least).await),
+            Request::Info => self.info(),
+            Request::Block { height } => self.block(height),
+            Request::Transaction { id } => Ok(match self.shared.pool().committed(&id) {
+                Some(height) => Reply::Found { height: Height(height) },
+                None => Reply::NotFound,
+            }),
+        };
+        answered.unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot read the ledger's store");
+            not_ready("the validator cannot read its store")
+        })
+    }
+
+    async fn submit(&self, bytes: &[u8]) -> Reply {
+        let Ok(_permit) = self.submissions.try_acquire() else {
+            return Reply::Refused(Refused::PoolFull);
+        };
+        let Ok(signed) = SignedTransaction::decode(bytes) else {
+            return Reply::Refused(Refused::Malformed);
+        };
+        let (id, from) = (signed.transaction.id(), signed.transaction.from);
+        let admitted = self.shared.pool().admit(&id, &signed);
+        let admitted = match admitted {
+            Ok(Admission::Check) => match Verified::new(signed) {
+                // One lock for both, so that what happens to it is not missed.
+                Ok(verified) => {
+                    let mut pool = self.shared.pool();
+                    pool.insert(verified).map(|admission| (admission, pool.wait(id)))
+                }
+                Err(refusal) => Err(refusal.into()),
+            },
+            Ok(admission) => Ok((admission, self.shared.pool().wait(id))),
+            Err(refused) => Err(refused),
+        };
+        let outcome = match admitted {
+            Err(refused) => return self.refused(id, refused),
+            Ok((Admission::Committed { height }, _)) => {
+                return self.committed(from, Height(height)).await;
+            }
+            Ok((Admission::Check | Admission::Waiting, outcome)) => {
+                self.shared.wake.notify_one();
+                timeout(SUBMIT_WAIT, outcome).await
+            }
+        };
+        match outcome {
+            Ok(Ok(Outcome::Committed { height })) => self.committed(from, Height(height)).await,
+            Ok(Ok(Outcome::Refused(refused))) => self.refused(id, refused),
+            // No answer yet, or the validator is stopping.
+            Ok(Err(_)) | Err(_) => Reply::Waiting,
+        }
+    }
+
+    /// A transaction that another one overtook may have been committed itself meanwhile.
+    fn refused(&self, id: Digest, refused: Refused) -> Reply {
+        match self.shared.pool().committed(&id) {
+            Some(_) => Reply::Waiting,
+            None => Reply::Refused(refused),
+        }
+    }
+
+    async fn committed(&self, from: AccountId, height: Height) -> Reply {
+        let Some(head) = self.head(height).await else {
+            return Reply::Waiting;
+        };
+        match Finality::new(&head.proof) {
+            Some(finality) => {
+                let account = head.state.prove(&from.key());
+                Reply::Committed { height, finality, account }
+            }
+            None => Reply::Waiting,
+        }
+    }
+
+    /// The newest provable block, if it is not below `at_least` or gets there soon.
+    async fn head(&self, at_least: Height) -> Option<Arc<Head>> {
+        let mut head = self.shared.head.subscribe();
+        let is_there =
+            |head: &Option<Arc<Head>>| head.as_ref().is_some_and(|head| head.height >= at_least);
+        let there = timeout(HEIGHT_WAIT, head.wait_for(is_there)).await;
+        there.ok()?.ok()?.clone()
+    }
+
+    async fn get(&self, keys: &[Key], at_least: Height) -> Reply {
+        let Some(head) = self.head(at_least).await else {
+            return not_ready("the block asked for is not final here yet");
+        };
+        let Some(finality) = Finality::new(&head.proof) else {
+            return not_ready("the newest block cannot be proven yet");
+        };
+        Reply::Values { finality, proofs: prove(&head, keys) }
+    }
+
+    fn info(&self) -> Result<Reply, StoreError> {
+        let head = self.shared.head.borrow().clone();
+        let oldest = self.shared.reader.range()?.map_or(0, |(oldest, _)| oldest);
+        Ok(Reply::Info(Info {
+            chain: self.chain,
+            head: head.and_then(|head| Finality::new(&head.proof)),
+            oldest: Height(oldest),
+            waiting: self.shared.pool().len() as u64,
+        }))
+    }
+
+    fn block(&self, height: Height) -> Result<Reply, StoreError> {
+        let head = self.shared.head.borrow().clone();
+        if head.is_none_or(|head| head.height < height) {
+            return Ok(Reply::NotFound);
+        }
+        let Some(finality) = finality_of(&self.shared.reader, height)? else {
+            return Ok(Reply::NotFound);
+        };
+        let payload = match self.shared.reader.body(height.0)? {
+            Some(body) if !body.payload.is_empty() => body.payload,
+            _ => acre_ledger::Payload::empty().to_bytes(),
+        };
+        Ok(Reply::Block { finality, payload })
+    }
+}
+
+impl Handler for Ledger {
+    async fn call(&self, _: PublicKey, message: Message) -> Message {
+        let reply = self.answer(message).await;
+        Message::new(Vec::new(), acre_codec::encode(&reply))
+    }
+}
+
+fn not_ready(reason: &'static str) -> Reply {
+    Reply::NotReady(Text::new(reason).expect("our reasons are short"))
+}
+
+/// Proofs of the first keys that fit one reply, at least of one.
+fn prove(head: &Head, keys: &[Key]) -> List<Proof, KEYS_PER_CALL> {
+    let mut proofs = Vec::with_capacity(keys.len());
+    let mut bytes = 0;
+    for key in keys {
+        let proof = head.state.prove(key);
+        bytes += acre_codec::encode(&proof).len();
+        if bytes > PROOF_BYTES_PER_REPLY {
+            break;
+        }
+        proofs.push(proof);
+    }
+    List::new(proofs).expect("no more than there are keys")
+}
+
+/// The chain of headers from a block to the first one with a certificate; `None` if the block is
+/// not kept, or nothing proves it yet.
+pub(crate) fn finality_of(reader: &Reader, height: Height) -> Result<Option<Finality>, StoreError> {
+    let mut headers = Vec::new();
+    for height in height.0.. {
+        if headers.len() >= acre_engine::limits::MAX_PROOF_HEADERS {
+            break;
+        }
+        let Some(head) = reader.head(height)? else { break };
+        headers.push(bytes::Bytes::from(head.header.into_vec()));
+        if let Some(certificate) = head.certificate {
+            let certificate = bytes::Bytes::from(certificate.into_vec());
+            return Ok(Finality::new(&acre_engine::FinalityProof { headers, certificate }));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,197 @@
+//! A validator: engine, executor and the servers of calls and events, put together.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use acre_crypto::SigningKey;
+use acre_engine::{Participant, Status, Timing, ValidatorKey};
+use acre_ledger::Genesis;
+use acre_net::rpc::{Server, Services, serve};
+use acre_net::{AddressBook, Endpoint, StaticBook};
+use acre_types::{Height, PublicKey};
+use tokio::sync::watch;
+
+use crate::defaults::STOP_GRACE;
+use crate::error::ChainError;
+use crate::events::Feed;
+use crate::executor::Executor;
+use crate::namespace;
+use crate::protocol::{EVENTS, LEDGER};
+use crate::service::Ledger;
+use crate::shared::Shared;
+use crate::store::Retention;
+
+/// How a validator runs.
+pub struct Config {
+    /// Its directory: state, and below it the engine's own.
+    pub dir: PathBuf,
+    /// The grid.
+    pub genesis: Genesis,
+    /// Signs votes, and is what clients dial.
+    pub key: SigningKey,
+    /// Where clients call; port 0 draws one, see [`Validator::rpc_address`].
+    pub rpc: SocketAddr,
+    /// Where other validators connect; port 0 draws one.
+    pub engine: SocketAddr,
+    /// Where the engines of the other validators listen. May be empty for the only one.
+    pub peers: BTreeMap<PublicKey, SocketAddr>,
+    /// Times of consensus.
+    pub timing: Timing,
+    /// How much of the past is kept.
+    pub retention: Retention,
+}
+
+impl Config {
+    /// A validator with all on free loopback ports and default times.
+    #[must_use]
+    pub fn local(dir: impl Into<PathBuf>, genesis: Genesis, key: SigningKey) -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            dir: dir.into(),
+            genesis,
+            key,
+            rpc: free,
+            engine: free,
+            peers: BTreeMap::new(),
+            timing: Timing::default(),
+            retention: Retention::default(),
+        }
+    }
+}
+
+/// A running validator. Dropped, it stops without waiting for the calls it is answering.
+pub struct Validator {
+    engine: Arc<acre_engine::Handle>,
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    server: Server,
+}
+
+impl Validator {
+    /// Starts a validator; it makes blocks and answers when this returns. Must be called within a
+    /// Tokio runtime, which also runs the servers; the engine has threads of its own.
+    ///
+    /// # Errors
+    /// [`ChainError`], whatever refuses to start.
+    pub async fn start(config: Config) -> Result<Self, ChainError> {
+        let Config { dir, genesis, key, rpc, engine, peers, timing, retention } = config;
+        let chain = genesis.digest();
+        // The key of a client that dials nobody is never asked for an address.
+        let book: Arc<dyn AddressBook> = Arc::new(StaticBook::new());
+        let endpoint = Endpoint::bind(&key, Some(rpc), book)
+            .await
+            .map_err(|source| ChainError::Listen { address: rpc, source })?;
+        let participants = participants(&genesis, &key, engine, &peers)?;
+        let validator_key = ValidatorKey::from_seed(key.seed().expose());
+        let started = tokio::task::spawn_blocking(move || {
+            std::fs::create_dir_all(&dir)
+                .map_err(|source| ChainError::Directory { path: dir.clone(), source })?;
+            let executor = Executor::open(&dir.join("state.redb"), &genesis, retention)?;
+            let shared = executor.shared();
+            let config = acre_engine::Config {
+                timing,
+                listen: engine,
+                participants,
+                ..acre_engine::Config::alone(
+                    dir.join("engine"),
+                    namespace(&chain),
+                    validator_key,
+                    Arc::clone(&shared.wake),
+                )
+            };
+            let engine = acre_engine::spawn(config, Box::new(executor))?;
+            Ok::<_, ChainError>((engine, shared))
+        });
+        let (engine, shared) =
+            started.await.map_err(|_| ChainError::Broken { part: "start" })??;
+        let feed = Feed::new(Arc::clone(&shared));
+        let services = Services::new()
+            .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain))
+            .streams(EVENTS, move |incoming| feed.clone().serve(incoming));
+        let server = serve(&endpoint, services);
+        Ok(Self { engine: Arc::new(engine), shared, endpoint, server })
+    }
+
+    /// Where clients call.
+    #[must_use]
+    pub fn rpc_address(&self) -> SocketAddr {
+        self.endpoint.local_addr().expect("a validator's endpoint listens")
+    }
+
+    /// Where other validators connect.
+    #[must_use]
+    pub fn engine_address(&self) -> SocketAddr {
+        self.engine.listen_address()
+    }
+
+    /// The key that clients dial.
+    #[must_use]
+    pub fn key(&self) -> PublicKey {
+        self.endpoint.key()
+    }
+
+    /// Where the chain stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    /// Changes of the status; closes when the engine has stopped, for whatever reason.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Status> {
+        self.engine.subscribe()
+    }
+
+    /// Height of the newest block that readers can prove; 0 before the first.
+    #[must_use]
+    pub fn published(&self) -> Height {
+        self.shared.head.borrow().as_ref().map_or(Height(0), |head| head.height)
+    }
+
+    /// Waits until the engine stops by itself, which it does only for an error. The validator
+    /// is of no use then: stop it, mend the cause, start again.
+    ///
+    /// # Errors
+    /// The error that stopped the engine.
+    pub async fn stopped(&self) -> Result<(), ChainError> {
+        let mut status = self.engine.subscribe();
+        // An error means that the engine has dropped its end: it is gone.
+        while status.changed().await.is_ok() {}
+        let engine = Arc::clone(&self.engine);
+        let ended = tokio::task::spawn_blocking(move || engine.wait()).await;
+        Ok(ended.map_err(|_| ChainError::Broken { part: "engine" })??)
+    }
+
+    /// Stops: answers what was taken, then ends the engine after its last write.
+    ///
+    /// # Errors
+    /// The error that had stopped the engine before, if any.
+    pub async fn stop(self) -> Result<(), ChainError> {
+        let Self { engine, shared: _, endpoint, server } = self;
+        server.shutdown(STOP_GRACE).await;
+        endpoint.close();
+        let ended = tokio::task::spawn_blocking(move || engine.stop()).await;
+        Ok(ended.map_err(|_| ChainError::Broken { part: "engine" })??)
+    }
+}
+
+/// All validators of the genesis with the addresses of their engines.
+fn participants(
+    genesis: &Genesis,
+    key: &SigningKey,
+    own: SocketAddr,
+    peers: &BTreeMap<PublicKey, SocketAddr>,
+) -> Result<Vec<Participant>, ChainError> {
+    let mut participants = Vec::new();
+    for validator in genesis.validators.iter() {
+        let address = if validator.key == key.public() {
+            own
+        } else {
+            *peers.get(&validator.key).ok_or(ChainError::Address { key: validator.key })?
+        };
+        participants.push(Participant { key: validator.key.0, address });
+    }
+    Ok(participants)
+}

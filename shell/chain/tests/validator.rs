@@ -1,0 +1,120 @@
+//! One validator in this process, over real sockets and a real directory.
+
+mod common;
+
+use acre_chain::ClientError;
+use acre_ledger::Action;
+use acre_types::{AccountId, Amount, Height};
+use common::{Grid, key};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn committed_transfer_is_proven_and_survives_a_restart() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let to = AccountId::from(key(9).public());
+    let pay = Action::Transfer { to, amount: Amount(5) };
+
+    let committed = client.submit(&key(1), pay.clone()).await.unwrap();
+    assert!(committed.proven >= committed.height);
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(5));
+    assert_eq!(client.transaction(committed.id).await.unwrap(), Some(committed.height));
+    let block = client.block(committed.height).await.unwrap().unwrap();
+    let ids: Vec<_> = block.payload.transactions.iter().map(|t| t.transaction.id()).collect();
+    assert_eq!(ids, [committed.id]);
+    validator.stop().await.unwrap();
+
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(5));
+    assert!(client.seen() >= committed.height);
+    let again = client.submit(&key(1), pay).await.unwrap();
+    assert!(again.height > committed.height);
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(10));
+    assert_eq!(client.transaction(committed.id).await.unwrap(), Some(committed.height));
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn same_signed_transaction_is_applied_once() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let to = AccountId::from(key(9).public());
+    let pay = Action::Transfer { to, amount: Amount(7) };
+    let from = AccountId::from(key(1).public());
+    let signed = client.prepare(from, &key(1), &[pay]).await.unwrap().remove(0);
+
+    let (first, second) = tokio::join!(client.send(&signed), client.send(&signed));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    let third = client.send(&signed).await.unwrap();
+    assert_eq!(first.height, second.height);
+    assert_eq!(first.height, third.height);
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(7));
+
+    validator.stop().await.unwrap();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    assert_eq!(client.send(&signed).await.unwrap().height, first.height);
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(7));
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusal_says_why() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let to = AccountId::from(key(1).public());
+    let poor = client.submit(&key(77), Action::Transfer { to, amount: Amount(1) }).await;
+    let Err(ClientError::Refused(reason)) = poor else { panic!("{poor:?}") };
+    assert!(reason.to_string().contains("holds"), "{reason}");
+    let nothing = client.submit(&key(1), Action::Transfer { to, amount: Amount(0) }).await;
+    assert!(matches!(nothing, Err(ClientError::Refused(_))), "{nothing:?}");
+    // What was refused blocks nobody: the next one goes through.
+    let fine = client.submit(&key(1), Action::Transfer { to, amount: Amount(1) }).await;
+    assert!(fine.is_ok(), "{fine:?}");
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriber_hears_of_each_block_with_events_and_resumes() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let to = AccountId::from(key(9).public());
+    let mut events = client.subscribe(Height(1));
+    let mut heights = Vec::new();
+    for amount in 1..=3 {
+        let pay = Action::Transfer { to, amount: Amount(amount) };
+        heights.push(client.submit(&key(1), pay).await.unwrap().height);
+    }
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        let block = events.next().await.unwrap();
+        if !block.events.is_empty() {
+            heard.push(block.block.height);
+        }
+    }
+    assert_eq!(heard, heights);
+    assert!(events.position() > heights[2]);
+
+    let mut late = client.subscribe(heights[1]);
+    assert_eq!(late.next().await.unwrap().block.height, heights[1]);
+    assert_eq!(late.next().await.unwrap().block.height, heights[2]);
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_transactions_of_one_account_go_in_order() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let to = AccountId::from(key(9).public());
+    let actions: Vec<_> = (0..100).map(|_| Action::Transfer { to, amount: Amount(1) }).collect();
+    let results = client.submit_all(&key(1), &actions).await.unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(100));
+    assert_eq!(client.account(AccountId::from(key(1).public())).await.unwrap().nonce, 100);
+    validator.stop().await.unwrap();
+}
