@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::interpolate::coefficients;
-use crate::kernel::{Kernel, Syndromes, Transform};
+use crate::kernel::{Kernel, Transform};
 use crate::limits::SHARDS_MAX;
 
 /// A Reed-Solomon code: `data` shards of payload followed by `parity` shards computed from them.
@@ -145,12 +145,7 @@ impl Plan {
     /// A plan between indices already checked.
     fn between(data: u8, given: &[u8], wanted: &[u8], kernel: Kernel) -> Result<Self> {
         let rows = coefficients(data, given, wanted);
-        let syndromes = Syndromes::parities(data, given, wanted).and_then(|parities| {
-            let all: Vec<u8> = (0..data).collect();
-            let encoder = coefficients(data, &all, &parities);
-            Syndromes::new(data, given, parities, &encoder, &rows)
-        });
-        Ok(Self { transform: Transform::new(kernel, given.len(), &rows, syndromes)? })
+        Ok(Self { transform: Transform::new(kernel, given.len(), &rows)? })
     }
 
     /// Computes the wanted shards, or the same column range of them.

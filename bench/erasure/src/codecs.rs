@@ -1,4 +1,4 @@
-//! Acre's kernels and the peers, each as a closure that encodes or decodes its own stripe.
+//! Acre's kernels and the peers, each as a closure that encodes or decodes a stripe.
 
 use acre_erasure::{Codec, Kernel};
 use reed_solomon_simd::{ReedSolomonDecoder, ReedSolomonEncoder};
@@ -6,7 +6,7 @@ use rustfs_erasure_codec::galois_8::ReedSolomon as Rustfs;
 
 use crate::isal::Isal;
 use crate::meter::Runner;
-use crate::stripe::Stripe;
+use crate::stripe::{Layout, Stripe};
 
 /// What is raced.
 #[derive(Clone)]
@@ -39,12 +39,13 @@ impl Task {
         (inputs, outputs.into_iter().map(take).collect())
     }
 
-    fn stripe(&self) -> Stripe {
-        Stripe::new(self.data + self.parity, self.cell)
+    /// Memory for the task.
+    pub fn stripe(&self, layout: Layout) -> Stripe {
+        Stripe::new(self.data + self.parity, self.cell, layout)
     }
 }
 
-fn runner(name: impl Into<String>, work: impl FnMut() + 'static) -> Runner {
+fn runner(name: impl Into<String>, work: impl FnMut(&mut Stripe) + 'static) -> Runner {
     Runner { name: name.into(), work: Box::new(work), best: f64::INFINITY }
 }
 
@@ -57,8 +58,8 @@ pub fn acre(task: &Task, kernel: Kernel) -> Runner {
         (task.given(), task.lost.clone())
     };
     let plan = codec.plan(&given, &wanted).expect("valid losses");
-    let (task, mut stripe) = (task.clone(), task.stripe());
-    runner(format!("acre {kernel}"), move || {
+    let task = task.clone();
+    runner(format!("acre {kernel}"), move |stripe| {
         let (inputs, mut outputs) = task.split(stripe.cells());
         plan.run(&inputs, &mut outputs).expect("cells are equal");
     })
@@ -71,8 +72,8 @@ pub fn isal(task: &Task) -> Runner {
     } else {
         Isal::decoder(task.data, task.parity, &task.given(), &task.lost)
     };
-    let (task, mut stripe) = (task.clone(), task.stripe());
-    runner("ISA-L 2.31", move || {
+    let task = task.clone();
+    runner("ISA-L 2.31", move |stripe| {
         let (inputs, mut outputs) = task.split(stripe.cells());
         code.run(&inputs, &mut outputs);
     })
@@ -81,8 +82,8 @@ pub fn isal(task: &Task) -> Runner {
 /// `rustfs-erasure-codec`, its own choice of back end.
 pub fn rustfs(task: &Task) -> Runner {
     let code = Rustfs::new(task.data, task.parity).expect("a valid code");
-    let (task, mut stripe) = (task.clone(), task.stripe());
-    runner("rustfs-erasure-codec 9", move || {
+    let task = task.clone();
+    runner("rustfs-erasure-codec 9", move |stripe| {
         if task.lost.is_empty() {
             let (inputs, mut outputs) = task.split(stripe.cells());
             code.encode_sep_opt(&inputs, &mut outputs).expect("cells are equal");
@@ -117,8 +118,8 @@ unsafe impl fec_rs::ReconstructShard for Slot<'_> {
 /// `fec-rs`.
 pub fn fec(task: &Task) -> Runner {
     let code = fec_rs::ReedSolomon::new(task.data, task.parity).expect("a valid code");
-    let (task, mut stripe) = (task.clone(), task.stripe());
-    runner("fec-rs 0.1", move || {
+    let task = task.clone();
+    runner("fec-rs 0.1", move |stripe| {
         if task.lost.is_empty() {
             let (inputs, mut outputs) = task.split(stripe.cells());
             code.encode_sep(&inputs, &mut outputs).expect("cells are equal");
@@ -133,12 +134,12 @@ pub fn fec(task: &Task) -> Runner {
 
 /// `reed-solomon-simd` (Leopard).
 pub fn leopard(task: &Task) -> Runner {
-    let (task, mut stripe) = (task.clone(), task.stripe());
+    let task = task.clone();
     let name = "reed-solomon-simd 3.1";
     let (data, parity) = (task.data, task.parity);
     if task.lost.is_empty() {
         let mut code = ReedSolomonEncoder::new(data, parity, task.cell).expect("a valid code");
-        return runner(name, move || {
+        return runner(name, move |stripe| {
             for cell in stripe.cells().iter().take(data) {
                 code.add_original_shard(cell).expect("cells are equal");
             }
@@ -146,7 +147,7 @@ pub fn leopard(task: &Task) -> Runner {
         });
     }
     let mut code = ReedSolomonDecoder::new(data, parity, task.cell).expect("a valid code");
-    runner(name, move || {
+    runner(name, move |stripe| {
         let cells = stripe.cells();
         for index in task.given() {
             if index < data {

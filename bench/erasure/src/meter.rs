@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::stripe::Stripe;
+
 /// Processor time of this process, all threads.
 pub fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -12,24 +14,43 @@ pub fn cpu_time() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).expect("below 10^9"))
 }
 
-/// One contestant: does one stripe per call.
+/// One contestant: works once on a stripe per call.
 pub struct Runner {
     pub name: String,
-    pub work: Box<dyn FnMut()>,
+    pub work: Box<dyn FnMut(&mut Stripe)>,
     /// Best window so far, seconds per call.
     pub best: f64,
 }
 
-/// Runs the contestants in turns, `windows` windows of `window` processor time each.
-pub fn race(runners: &mut [Runner], windows: usize, window: Duration) {
-    for _ in 0..windows {
-        for runner in &mut *runners {
-            (runner.work)();
+/// Stripes that take turns.
+pub const STRIPES: usize = 4;
+
+/// Calls before a window, so that what the one before left in the caches is gone.
+const WARM_UP: usize = 4;
+
+/// Runs the contestants in turns on the same memory, `windows` windows of `window` processor time each.
+///
+/// Several stripes take turns too, as where their pages lie in the level 2 cache is luck; and every other
+/// turn goes backwards, as a contestant may suffer from the one before it.
+pub fn race(
+    runners: &mut [Runner],
+    stripes: &mut [Stripe; STRIPES],
+    windows: usize,
+    window: Duration,
+) {
+    for turn in 0..windows {
+        let stripe = &mut stripes[turn / 2 % STRIPES];
+        for place in 0..runners.len() {
+            let place = if turn % 2 == 0 { place } else { runners.len() - 1 - place };
+            let runner = &mut runners[place];
+            for _ in 0..WARM_UP {
+                (runner.work)(stripe);
+            }
             let start = cpu_time();
             let mut calls = 0u32;
             let spent = loop {
                 for _ in 0..4 {
-                    (runner.work)();
+                    (runner.work)(stripe);
                 }
                 calls += 4;
                 let spent = cpu_time() - start;

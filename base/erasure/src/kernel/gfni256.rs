@@ -12,8 +12,8 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
+use super::nibbles::Nibbles;
 use super::scalar;
-use super::tables::Nibbles;
 
 /// Bytes of a vector.
 const LANE: usize = 32;

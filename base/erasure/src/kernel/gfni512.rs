@@ -1,8 +1,9 @@
 //! GFNI and AVX-512: one instruction multiplies 64 bytes by a constant, as an 8 x 8 bit matrix each.
 //!
 //! The processors measured start one such 512-bit product per cycle but two exclusive-ors, so products
-//! are what must be saved: [`Dyadic`] does nine for sixteen and [`Syndromes`] thirteen. `VPTERNLOGQ` with
-//! 0x96 adds two products to a sum at once. Heads and tails use masked loads and stores.
+//! are what must be saved: [`Dyadic`] does nine for sixteen. `VPTERNLOGQ` with 0x96 adds two products to
+//! a sum at once. Heads and tails use masked loads and stores. Tried without gain: prefetching, and
+//! decoding through the encoder (13 products for 16, but in a burst that leaves the other port idle).
 #![expect(unsafe_code, reason = "vector loads and stores through pointers")]
 #![expect(
     clippy::arithmetic_side_effects,
@@ -16,8 +17,7 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
-use super::syndromes::Syndromes;
-use super::tables::Dyadic;
+use super::matrices::Dyadic;
 
 /// Bytes of a vector.
 const LANE: usize = 64;
@@ -91,27 +91,6 @@ pub(super) unsafe fn dyadic(
     let anchor = inputs.first().copied().unwrap_or_default();
     // SAFETY: the caller's promise.
     unsafe { walk(&pass, anchor, outputs, range) }
-}
-
-/// Computes four lost data shards through [`Syndromes`].
-///
-/// `data`: all data shards, zeros in place of the lost ones. `parities`: the four given. All outputs are
-/// written whole.
-///
-/// # Safety
-/// As [`group`]: every slice is at least as long as the outputs.
-#[target_feature(enable = "gfni,avx512f,avx512bw")]
-pub(super) unsafe fn syndromes(
-    syndromes: &Syndromes,
-    data: &[&[u8]],
-    parities: [&[u8]; 4],
-    outputs: &mut [&mut [u8]; 4],
-) {
-    let encoder = DyadicPass { blocks: &syndromes.encoder.blocks, inputs: data };
-    let pass = SyndromesPass { encoder, parities, finish: &syndromes.finish };
-    let length = outputs[0].len();
-    // SAFETY: the caller's promise.
-    unsafe { walk(&pass, parities[0], outputs, 0..length) }
 }
 
 /// Runs a pass over the bytes `range`, so that loads as aligned as those of `anchor` are aligned.
@@ -235,39 +214,6 @@ impl Pass<4> for DyadicPass<'_> {
             }
         }
         own
-    }
-}
-
-/// The encoder over what is left, the given parities added, times a 4 x 4 matrix: see [`Syndromes`].
-struct SyndromesPass<'a> {
-    encoder: DyadicPass<'a>,
-    parities: [&'a [u8]; 4],
-    finish: &'a [[u64; 4]; 4],
-}
-
-impl Pass<4> for SyndromesPass<'_> {
-    #[inline]
-    #[target_feature(enable = "gfni,avx512f,avx512bw")]
-    unsafe fn sums<const VECTORS: usize>(&self, at: usize, mask: u64) -> Sums<4, VECTORS> {
-        // SAFETY: the caller's promise.
-        let mut syndromes = unsafe { self.encoder.sums::<VECTORS>(at, mask) };
-        for (syndrome, parity) in syndromes.iter_mut().zip(self.parities) {
-            // SAFETY: the caller's promise.
-            let parity: [_; VECTORS] = unsafe { load(parity, at, mask) };
-            for (sum, parity) in syndrome.iter_mut().zip(parity) {
-                *sum = _mm512_xor_si512(*sum, parity);
-            }
-        }
-        let mut sums = [[_mm512_setzero_si512(); VECTORS]; 4];
-        for (sums, row) in sums.iter_mut().zip(self.finish) {
-            let [m0, m1, m2, m3] = row.map(|matrix| spread(matrix));
-            for (vector, sum) in sums.iter_mut().enumerate() {
-                let [s0, s1, s2, s3] = syndromes.map(|syndrome| syndrome[vector]);
-                let first = _mm512_xor_si512(product(s0, m0), product(s1, m1));
-                *sum = add2(first, product(s2, m2), product(s3, m3));
-            }
-        }
-        sums
     }
 }
 

@@ -11,11 +11,12 @@ mod avx2;
 mod gfni256;
 #[cfg(target_arch = "x86_64")]
 mod gfni512;
+#[cfg(target_arch = "x86_64")]
+mod matrices;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod nibbles;
 mod scalar;
-mod syndromes;
-mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +25,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
-use crate::limits::{
-    COLUMN_ALIGN, COLUMN_BYTES_MAX, COLUMN_BYTES_MIN, COLUMN_SET_BYTES, SHARDS_MAX,
-};
-pub(crate) use syndromes::Syndromes;
-use tables::{Dyadic, Nibbles};
+use crate::limits::{COLUMN_ALIGN, COLUMN_BYTES_MAX, COLUMN_BYTES_MIN, COLUMN_SET_BYTES};
+#[cfg(target_arch = "x86_64")]
+use matrices::Dyadic;
+use nibbles::Nibbles;
 
 /// Most outputs of one pass.
 const GROUP_MAX: usize = 4;
@@ -134,9 +134,6 @@ enum Form {
     /// For [`Kernel::Gfni512`]: blocks that need fewer products.
     #[cfg(target_arch = "x86_64")]
     Dyadic(Dyadic),
-    /// For [`Kernel::Gfni512`]: four lost data shards, by way of the encoder.
-    #[cfg(target_arch = "x86_64")]
-    Syndromes(Box<Syndromes>),
     /// `inputs x outputs` bit matrices, and nibble tables for the tail.
     #[cfg(target_arch = "x86_64")]
     Gfni256(Vec<u64>, Vec<Nibbles>),
@@ -151,27 +148,14 @@ enum Form {
 }
 
 impl Transform {
-    /// Prepares `rows` (`outputs x inputs`) for `kernel`; `syndromes` is the shorter way, if known.
+    /// Prepares `rows` (`outputs x inputs`) for `kernel`.
     ///
     /// # Errors
     /// [`Error::KernelUnavailable`].
-    pub(crate) fn new(
-        kernel: Kernel,
-        inputs: usize,
-        rows: &[Vec<u8>],
-        syndromes: Option<Syndromes>,
-    ) -> Result<Self> {
+    pub(crate) fn new(kernel: Kernel, inputs: usize, rows: &[Vec<u8>]) -> Result<Self> {
         if !kernel.is_available() {
             return Err(Error::KernelUnavailable { kernel });
         }
-        #[cfg(target_arch = "x86_64")]
-        if let (Kernel::Gfni512, Some(syndromes)) = (kernel, syndromes) {
-            let form = Form::Syndromes(Box::new(syndromes));
-            let groups = vec![Group { outputs: 0..rows.len(), form }];
-            return Ok(Self { inputs, outputs: rows.len(), groups });
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        drop(syndromes);
         let mut groups = Vec::new();
         for (number, rows) in rows.chunks(GROUP_MAX).enumerate() {
             let start = number.saturating_mul(GROUP_MAX);
@@ -238,15 +222,15 @@ impl Form {
             .flat_map(|input| rows.iter().map(move |row| row.get(input).copied().unwrap_or(0)));
         let nibbles = || coefficients.clone().map(Nibbles::of).collect();
         #[cfg(target_arch = "x86_64")]
-        let matrices = || coefficients.clone().map(tables::bit_matrix).collect();
+        let bit_matrices = || coefficients.clone().map(matrices::bit_matrix).collect();
         match kernel {
             #[cfg(target_arch = "x86_64")]
             Kernel::Gfni512 => match Dyadic::find(inputs, rows) {
                 Some(dyadic) => Self::Dyadic(dyadic),
-                None => Self::Gfni512(matrices()),
+                None => Self::Gfni512(bit_matrices()),
             },
             #[cfg(target_arch = "x86_64")]
-            Kernel::Gfni256 => Self::Gfni256(matrices(), nibbles()),
+            Kernel::Gfni256 => Self::Gfni256(bit_matrices(), nibbles()),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => Self::Avx2(nibbles()),
             #[cfg(target_arch = "aarch64")]
@@ -267,8 +251,6 @@ impl Form {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Dyadic(dyadic) => unsafe { gfni512::dyadic(dyadic, inputs, outputs, range) },
-            #[cfg(target_arch = "x86_64")]
-            Self::Syndromes(syndromes) => run_syndromes(syndromes, inputs, outputs, range),
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Gfni256(matrices, nibbles) => unsafe {
@@ -282,28 +264,5 @@ impl Form {
             Self::Neon(nibbles) => unsafe { neon::group(nibbles, inputs, outputs, range) },
             Self::Scalar(nibbles) => scalar::group(nibbles, inputs, outputs, range),
         }
-    }
-}
-
-/// [`Form::run`] by way of syndromes, in runs as long as the zeros that stand for lost shards.
-#[cfg(target_arch = "x86_64")]
-fn run_syndromes(
-    syndromes: &Syndromes,
-    inputs: &[&[u8]],
-    outputs: &mut [&mut [u8]],
-    range: Range<usize>,
-) {
-    let mut places: [&[u8]; SHARDS_MAX] = [&[]; SHARDS_MAX];
-    let mut start = range.start;
-    while start < range.end {
-        let end = range.end.min(start.saturating_add(syndromes::RUN_BYTES));
-        let bytes = end.saturating_sub(start);
-        let (data, parities) = syndromes.sources(inputs, start, bytes, &mut places);
-        let [first, second, third, fourth] = &mut *outputs else { return };
-        let mut columns =
-            [first, second, third, fourth].map(|out| out.get_mut(start..end).unwrap_or_default());
-        // SAFETY: as in `Form::run`; every slice was cut to the length of the columns.
-        unsafe { gfni512::syndromes(syndromes, data, parities, &mut columns) };
-        start = end;
     }
 }

@@ -11,8 +11,8 @@ use std::arch::aarch64::{
 };
 use std::ops::Range;
 
+use super::nibbles::Nibbles;
 use super::scalar;
-use super::tables::Nibbles;
 
 /// Bytes of a vector.
 const LANE: usize = 16;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tables::Nibbles;
+use super::nibbles::Nibbles;
 
 /// Computes the bytes `range` of the outputs.
 ///

@@ -34,7 +34,7 @@ fn by_definition(rows: &[Vec<u8>], inputs: &[&[u8]]) -> Vec<Vec<u8>> {
 
 /// Runs `kernel` on slices that start `shift` bytes into their buffers; guards must stay untouched.
 #[track_caller]
-fn check(kernel: Kernel, rows: &[Vec<u8>], length: usize, shift: usize, seed: u64) {
+pub(super) fn check(kernel: Kernel, rows: &[Vec<u8>], length: usize, shift: usize, seed: u64) {
     const GUARD: u8 = 0xA5;
     let mut next = noise(seed);
     let width = rows[0].len();
@@ -42,7 +42,7 @@ fn check(kernel: Kernel, rows: &[Vec<u8>], length: usize, shift: usize, seed: u6
         (0..width).map(|_| (0..length + 2 * shift).map(|_| next()).collect()).collect();
     let inputs: Vec<&[u8]> = buffers.iter().map(|buffer| &buffer[shift..shift + length]).collect();
     let mut outputs = vec![vec![GUARD; length + 2 * shift + 64]; rows.len()];
-    let transform = Transform::new(kernel, width, rows, None).unwrap();
+    let transform = Transform::new(kernel, width, rows).unwrap();
     let mut slices: Vec<&mut [u8]> =
         outputs.iter_mut().map(|out| &mut out[shift..shift + length]).collect();
     transform.run(&inputs, &mut slices).unwrap();
@@ -106,50 +106,6 @@ proptest! {
             check(kernel, &rows, length, 5, seed);
         }
     }
-
-    #[test]
-    fn blocks_of_four_are_found_only_where_they_are(
-        blocks in prop::collection::vec(any::<[u8; 4]>(), 1..6), flaw in 1u8.., at: prop::sample::Index,
-    ) {
-        let inputs = blocks.len() * 4;
-        let mut rows: Vec<Vec<u8>> = (0..4)
-            .map(|row| (0..inputs).map(|input| blocks[input / 4][row ^ (input % 4)]).collect())
-            .collect();
-        prop_assert!(Dyadic::find(inputs, &rows).is_some());
-        check(Kernel::best(), &rows, 200, 1, 6);
-        let place = at.index(4 * inputs);
-        rows[place / inputs][place % inputs] ^= flaw;
-        prop_assert!(Dyadic::find(inputs, &rows).is_none());
-    }
-}
-
-#[test]
-fn encoders_of_the_profiles_have_blocks_of_four() {
-    for (data, parity, blocks) in [(16, 4, 1), (20, 4, 1), (100, 20, 5), (16, 20, 5), (8, 2, 0)] {
-        let given: Vec<u8> = (0..data).collect();
-        let wanted: Vec<u8> = (data..data + parity).collect();
-        let rows = coefficients(data, &given, &wanted);
-        let found =
-            rows.chunks(4).filter(|rows| Dyadic::find(usize::from(data), rows).is_some()).count();
-        assert_eq!(found, blocks, "{data}+{parity}");
-    }
-}
-
-#[test]
-fn syndromes_are_used_only_where_they_hold() {
-    #[track_caller]
-    fn check(data: u8, given: &[u8], wanted: &[u8], expected: Option<[u8; 4]>) {
-        assert_eq!(Syndromes::parities(data, given, wanted), expected, "{given:?} -> {wanted:?}");
-    }
-    check(4, &[7, 5, 4, 6], &[3, 0, 1, 2], Some([4, 5, 6, 7]));
-    check(8, &[0, 9, 2, 11, 4, 10, 6, 8], &[7, 1, 5, 3], Some([8, 9, 10, 11]));
-    check(4, &[8, 9, 10, 11], &[0, 1, 2, 3], Some([8, 9, 10, 11]));
-    // Three wanted, a parity wanted, parities of two blocks, fewer lost, blocks that do not exist.
-    check(4, &[4, 5, 6, 7], &[0, 1, 2], None);
-    check(4, &[4, 5, 6, 7], &[0, 1, 2, 8], None);
-    check(4, &[5, 6, 7, 8], &[0, 1, 2, 3], None);
-    check(4, &[0, 4, 5, 6], &[1, 2, 3, 7], None);
-    check(5, &[4, 5, 6, 7, 8], &[0, 1, 2, 3], None);
 }
 
 #[test]

@@ -1,35 +1,6 @@
-//! Coefficients in the forms the kernels use.
+//! Coefficients as bit matrices, for the kernels that multiply by GF2P8AFFINEQB.
 
 use crate::field::mul;
-
-/// The products of one coefficient with the 16 low and the 16 high nibbles.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(32))]
-pub(super) struct Nibbles {
-    /// `low[n]` = coefficient * n.
-    pub(super) low: [u8; 16],
-    /// `high[n]` = coefficient * 16n.
-    pub(super) high: [u8; 16],
-}
-
-impl Nibbles {
-    /// The tables of a coefficient.
-    pub(super) fn of(coefficient: u8) -> Self {
-        let mut tables = Self { low: [0; 16], high: [0; 16] };
-        for (nibble, (low, high)) in (0u8..).zip(tables.low.iter_mut().zip(&mut tables.high)) {
-            *low = mul(coefficient, nibble);
-            *high = mul(coefficient, nibble << 4);
-        }
-        tables
-    }
-
-    /// The product of the coefficient with a byte.
-    #[expect(clippy::indexing_slicing, reason = "a nibble is below 16")]
-    #[inline]
-    pub(super) fn mul(&self, byte: u8) -> u8 {
-        self.low[usize::from(byte & 15)] ^ self.high[usize::from(byte >> 4)]
-    }
-}
 
 /// Multiplication by `coefficient` as the 8 x 8 bit matrix of the instruction GF2P8AFFINEQB.
 ///
@@ -79,5 +50,47 @@ impl Dyadic {
         let products = |[a0, a1, a2, a3]: [u8; 4]| [a0 ^ a1 ^ a2 ^ a3, a1 ^ a3, a2 ^ a3, a3];
         let blocks = blocks.into_iter().map(|block| products(block).map(bit_matrix)).collect();
         Some(Self { blocks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::interpolate::coefficients;
+    use crate::kernel::Kernel;
+    use crate::kernel::tests::check;
+
+    proptest! {
+        #[test]
+        fn blocks_of_four_are_found_only_where_they_are(
+            blocks in prop::collection::vec(any::<[u8; 4]>(), 1..6), flaw in 1u8.., at: prop::sample::Index,
+        ) {
+            let inputs = blocks.len() * 4;
+            let mut rows: Vec<Vec<u8>> = (0..4)
+                .map(|row| (0..inputs).map(|input| blocks[input / 4][row ^ (input % 4)]).collect())
+                .collect();
+            prop_assert!(Dyadic::find(inputs, &rows).is_some());
+            check(Kernel::best(), &rows, 200, 1, 6);
+            let place = at.index(4 * inputs);
+            rows[place / inputs][place % inputs] ^= flaw;
+            prop_assert!(Dyadic::find(inputs, &rows).is_none());
+        }
+    }
+
+    #[test]
+    fn encoders_of_the_profiles_have_blocks_of_four() {
+        for (data, parity, blocks) in [(16, 4, 1), (20, 4, 1), (100, 20, 5), (16, 20, 5), (8, 2, 0)]
+        {
+            let given: Vec<u8> = (0..data).collect();
+            let wanted: Vec<u8> = (data..data + parity).collect();
+            let rows = coefficients(data, &given, &wanted);
+            let found = rows
+                .chunks(4)
+                .filter(|rows| Dyadic::find(usize::from(data), rows).is_some())
+                .count();
+            assert_eq!(found, blocks, "{data}+{parity}");
+        }
     }
 }
