@@ -220,21 +220,7 @@ async fn reader_that_stalls_slows_only_itself() {
 #[tokio::test]
 async fn calls_past_the_budget_of_a_peer_wait_and_those_of_others_do_not() {
     let limits = Limits { calls_per_peer: 3, ..limits() };
-    let (arrived, mut arrivals) = mpsc::unbounded_channel();
-    let gate = Arc::new(Semaphore::new(0));
-    let handler = {
-        let gate = Arc::clone(&gate);
-        move |from: PublicKey, message| {
-            let (gate, arrived) = (Arc::clone(&gate), arrived.clone());
-            async move {
-                arrived.send(from).unwrap();
-                if from == peer(2) {
-                    gate.acquire().await.unwrap().forget();
-                }
-                message
-            }
-        }
-    };
+    let (handler, mut arrivals, gate) = gated();
     let (server, _running, caller) = pair(limits.clone(), handler).await;
     let mut calls = JoinSet::new();
     for n in 0..4 {
@@ -255,6 +241,73 @@ async fn calls_past_the_budget_of_a_peer_wait_and_those_of_others_do_not() {
     assert_eq!(arrivals.recv().await, Some(peer(2)));
     gate.add_permits(3);
     assert_eq!(calls.join_all().await.len(), 4);
+}
+
+/// Tells who called; answers peer 2 only when let through.
+fn gated() -> (impl Handler, mpsc::UnboundedReceiver<PublicKey>, Arc<Semaphore>) {
+    let (arrived, arrivals) = mpsc::unbounded_channel();
+    let gate = Arc::new(Semaphore::new(0));
+    let handler = {
+        let gate = Arc::clone(&gate);
+        move |from: PublicKey, message| {
+            let (gate, arrived) = (Arc::clone(&gate), arrived.clone());
+            async move {
+                arrived.send(from).unwrap();
+                if from == peer(2) {
+                    gate.acquire().await.unwrap().forget();
+                }
+                message
+            }
+        }
+    };
+    (handler, arrivals, gate)
+}
+
+#[tokio::test]
+async fn bytes_past_the_budget_of_a_peer_wait_and_those_of_others_do_not() {
+    let limits = Limits { request_bytes_per_peer: META_BYTES_MAX + BODY_BYTES_MAX, ..limits() };
+    let (handler, mut arrivals, gate) = gated();
+    let (server, _running, caller) = pair(limits.clone(), handler).await;
+    let call = |bytes: usize| {
+        let (caller, message) = (caller.clone(), Message::new("", vec![1; bytes]));
+        tokio::spawn(async move { caller.call(peer(1), message, LONG).await.unwrap() })
+    };
+    // At the budget both run; one byte more, and it waits.
+    let first = [call(BODY_BYTES_MAX), call(META_BYTES_MAX)];
+    for _ in &first {
+        assert_eq!(arrivals.recv().await, Some(peer(2)));
+    }
+    let past = call(1);
+    let book = Arc::new(StaticBook::new());
+    book.insert(peer(1), vec![server.local_addr().unwrap()]);
+    let other = Caller::new(dialing(3, &book, limits).await, ECHO);
+    for _ in 0..20 {
+        let largest = Message::new("", vec![1; BODY_BYTES_MAX]);
+        assert_eq!(other.call(peer(1), largest.clone(), LONG).await.unwrap(), largest);
+        assert_eq!(arrivals.recv().await, Some(peer(3)), "the call past the budget must wait");
+    }
+    gate.add_permits(3);
+    assert_eq!(arrivals.recv().await, Some(peer(2)));
+    for call in first.into_iter().chain([past]) {
+        call.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn call_past_those_in_flight_waits_and_was_not_sent_at_its_deadline() {
+    let (handler, mut arrivals, gate) = gated();
+    let (server, _running, caller) = pair(Limits { calls_in_flight: 1, ..limits() }, handler).await;
+    let first = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.call(peer(1), text(1), LONG).await }
+    });
+    arrivals.recv().await.unwrap();
+    let error = caller.call(peer(1), text(2), Duration::from_millis(20)).await.unwrap_err();
+    assert!(matches!(error, CallError::DeadlineUnsent { .. }), "{error:?}");
+    gate.add_permits(2);
+    assert_eq!(first.await.unwrap().unwrap(), text(1));
+    assert_eq!(caller.call(peer(1), text(3), LONG).await.unwrap(), text(3));
+    drop(server);
 }
 
 #[tokio::test]
@@ -344,19 +397,7 @@ async fn reconnects_after_the_server_restarted_on_its_port() {
 
 #[tokio::test]
 async fn shutdown_answers_what_it_took_and_hands_back_the_rest() {
-    let (arrived, mut arrivals) = mpsc::unbounded_channel();
-    let gate = Arc::new(Semaphore::new(0));
-    let handler = {
-        let gate = Arc::clone(&gate);
-        move |_, message| {
-            let (gate, arrived) = (Arc::clone(&gate), arrived.clone());
-            async move {
-                arrived.send(()).unwrap();
-                gate.acquire().await.unwrap().forget();
-                message
-            }
-        }
-    };
+    let (handler, mut arrivals, gate) = gated();
     let (server, running, caller) =
         pair(Limits { calls_per_connection: 1, ..limits() }, handler).await;
     let call = |n| {
