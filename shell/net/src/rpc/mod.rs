@@ -2,9 +2,9 @@
 //!
 //! A [`Caller`] keeps the connections of one service and makes them when needed. [`serve`] runs a
 //! [`Handler`] for each service of an endpoint. What a broken connection leaves behind is told
-//! exactly: a call the peer never took is [`CallError::Unsent`](crate::CallError::Unsent) (the
+//! exactly: a call the peer never took is [`CallError::Unsent`] (the
 //! caller itself repeats it once), any other is
-//! [`CallError::Unknown`](crate::CallError::Unknown).
+//! [`CallError::Unknown`].
 //!
 //! Flow: a caller has at most `calls_in_flight` and `bytes_in_flight` on a connection; further
 //! calls wait. A server reads a request only when its peer is within its budgets, so what a peer
