@@ -176,7 +176,8 @@ pub fn apply_payload(
 /// fee and funds for the fee; `now` is the time of the last block. That it passes does not mean that it will apply.
 ///
 /// # Errors
-/// Why it would not apply now; [`Refusal::NonceAhead`] may be kept for later.
+/// Why it would not apply now. [`Refusal::NonceAhead`] comes only if nothing else is wrong, and may
+/// be kept for later.
 pub fn check_tx(state: &State, signed: &SignedTransaction, now: UnixMs) -> Result<(), Fault> {
     apply::check(state, signed, now)
 }

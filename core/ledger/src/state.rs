@@ -16,6 +16,12 @@ pub struct State {
     grid: Arc<Grid>,
 }
 
+/// A shell applies blocks on one thread and answers readers on others.
+const _: fn() = || {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<State>();
+};
+
 impl State {
     pub(crate) fn new(map: Map, grid: Grid) -> Self {
         Self { map, grid: Arc::new(grid) }

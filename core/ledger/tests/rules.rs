@@ -251,6 +251,63 @@ fn places_must_differ_in_node_site_and_operator() {
 }
 
 #[test]
+fn contract_keeps_its_limits() {
+    let mut grid = Grid::with_farms(5);
+    let new = |places: Places, bytes: Bytes, period_ms: u64| {
+        let writer = PublicKey([9; 32]);
+        let profile = Profile::Tiny;
+        Action::CreateContract(NewContract { profile, places, bytes, period_ms, writer })
+    };
+    let three = || places(101..=103);
+    let mut refused = |action: Action, wanted: Refusal| {
+        assert_eq!(grid.act(1, action).unwrap_err(), wanted);
+    };
+    let bytes = Refusal::OutOfRange { what: "the bytes of the contract" };
+    let period = Refusal::OutOfRange { what: "the period of the contract" };
+    refused(new(three(), Bytes(0), 1), bytes.clone());
+    refused(new(three(), Bytes(limits::CONTRACT_BYTES_MAX.0 + 1), 1), bytes.clone());
+    refused(new(three(), Bytes(1), 0), period.clone());
+    refused(new(three(), Bytes(1), limits::CONTRACT_PERIOD_MS_MAX + 1), period.clone());
+    let (least, most) = (3, 4);
+    refused(new(places(101..=102), Bytes(1), 1), Refusal::PlaceCount { given: 2, least, most });
+    refused(new(places(101..=105), Bytes(1), 1), Refusal::PlaceCount { given: 5, least, most });
+    grid.act(1, new(places(101..=104), Bytes(1), limits::CONTRACT_PERIOD_MS_MAX)).unwrap();
+    let mut extended = |bytes, period_ms, wanted: Refusal| {
+        let extend = Action::ExtendContract { contract: ContractId(1), bytes, period_ms };
+        assert_eq!(grid.act(1, extend).unwrap_err(), wanted);
+    };
+    extended(Bytes(0), 0, Refusal::NothingToDo);
+    extended(Bytes(0), 1, period.clone());
+    extended(Bytes(0), u64::MAX, period);
+    extended(limits::CONTRACT_BYTES_MAX, 0, bytes.clone());
+    extended(Bytes(u64::MAX), 0, bytes);
+    let storage = limits::NODE_STORAGE_MAX.0;
+    let update = |storage| Action::UpdateNode {
+        node: node(101),
+        capacity: capacity(storage),
+        addresses: addresses(),
+        state: NodeState::Active,
+    };
+    grid.act(1, update(storage)).unwrap();
+    assert!(matches!(grid.act(1, update(storage + 1)), Err(Refusal::OutOfRange { .. })));
+    let (reserved, wanted) = (Bytes(1), Bytes(0));
+    let shrunk = grid.act(1, update(0)).unwrap_err();
+    assert_eq!(shrunk, Refusal::CapacityReserved { node: node(101), reserved, wanted });
+}
+
+#[test]
+fn transaction_ahead_is_told_only_if_nothing_else_is_wrong() {
+    let grid = Grid::of(1);
+    let ahead = |from: u8| {
+        let mut transaction = grid.transaction(from, pay(2, 1));
+        transaction.nonce = 5;
+        check_tx(&grid.state, &transaction.sign(&key(from)), UnixMs(0)).unwrap_err()
+    };
+    assert_eq!(ahead(1), Fault::Refused(Refusal::NonceAhead { given: 5, wanted: 0 }));
+    assert!(matches!(ahead(2), Fault::Refused(Refusal::NoFunds { .. })));
+}
+
+#[test]
 fn contract_reserves_pays_by_time_and_refunds_the_rest() {
     let mut grid = Grid::with_farms(12);
     let before = grid.balance(account(1));

@@ -208,9 +208,6 @@ fn admit(
     if given < wanted {
         return Err(Refusal::NonceUsed { given, wanted }.into());
     }
-    if given > wanted {
-        return Err(Refusal::NonceAhead { given, wanted }.into());
-    }
     let payer = payer_of(overlay, now, signed)?;
     if payer != from && fee > least {
         return Err(Refusal::FeeTooHigh { given: fee, wanted: least }.into());
@@ -218,6 +215,10 @@ fn admit(
     let held = overlay.get(&payer)?.unwrap_or_default().balance;
     if held < fee {
         return Err(Refusal::NoFunds { account: payer, held, wanted: fee }.into());
+    }
+    // Last of all: a pool keeps those that are ahead, so they must at least be able to pay.
+    if given > wanted {
+        return Err(Refusal::NonceAhead { given, wanted }.into());
     }
     Ok(payer)
 }
