@@ -6,17 +6,18 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may stop")]
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use acre_disk::{Config, Key, Progress, ShardLog};
+use acre_disk::{Config, Disk, DiskFile, Key, OsDisk, Progress, ShardLog};
 
 const WRITERS: u64 = 16;
 const BODY_BYTES: usize = 64 * 1024;
 const ROUNDS: usize = 5;
-const WINDOW: Duration = Duration::from_secs(2);
+const WINDOW: Duration = Duration::from_millis(1200);
 
 fn main() {
     let base = std::env::var_os("ACRE_BENCH_DIR")
@@ -24,7 +25,8 @@ fn main() {
     let dir = base.join(format!("acre-disk-bench-{}", std::process::id()));
     fs::create_dir_all(dir.join("files")).unwrap();
     println!("disk: {}", dir.display());
-    let log = ShardLog::open(&dir.join("log"), Config::with_capacity(16 << 30)).unwrap();
+    let disk = Arc::new(Counting::new(&dir.join("log")));
+    let log = ShardLog::open_on(disk.clone(), Config::with_capacity(16 << 30)).unwrap();
     let body = bytes_of(BODY_BYTES);
     let next = AtomicU64::new(0);
 
@@ -33,12 +35,18 @@ fn main() {
     let mut rates = Vec::new();
     for round in 1..=ROUNDS {
         let cpu = cpu_seconds();
+        disk.reset();
         let (log_rate, log_count) = window(WRITERS, &next, &put_log);
+        let (syncs, sync_ms, write_ms) = disk.figures();
         let log_cpu_us = (cpu_seconds() - cpu) * 1e6 / log_count;
         let cpu = cpu_seconds();
         let (file_rate, file_count) = window(WRITERS, &next, &put_file);
         let file_cpu_us = (cpu_seconds() - cpu) * 1e6 / file_count;
         let (lone_rate, _) = window(1, &next, &put_file);
+        println!(
+            "round {round}: groups of {:.1}, write {write_ms:.2} ms, sync {sync_ms:.2} ms each",
+            log_count / syncs
+        );
         println!(
             "round {round}: log {log_rate:.0} shards/s ({log_cpu_us:.0} CPU us each), one file per shard \
              {file_rate:.0} with {WRITERS} writers ({file_cpu_us:.0} CPU us), {lone_rate:.0} with one: \
@@ -91,6 +99,104 @@ fn open_rates(dir: &Path, bytes: u64) {
         gigabytes / start.elapsed().as_secs_f64(),
         gigabytes / (cpu_seconds() - cpu)
     );
+}
+
+/// The real disk, counting how long writes and syncs take.
+struct Counting {
+    disk: OsDisk,
+    times: Arc<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    syncs: AtomicU64,
+    sync_ns: AtomicU64,
+    write_ns: AtomicU64,
+}
+
+impl Counting {
+    fn new(dir: &Path) -> Self {
+        Self { disk: OsDisk::new(dir).unwrap(), times: Arc::default() }
+    }
+
+    fn reset(&self) {
+        for counter in [&self.times.syncs, &self.times.sync_ns, &self.times.write_ns] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Syncs, milliseconds per sync and milliseconds of writing per sync.
+    fn figures(&self) -> (f64, f64, f64) {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
+        let syncs = load(&self.times.syncs).max(1.0);
+        (syncs, load(&self.times.sync_ns) / 1e6 / syncs, load(&self.times.write_ns) / 1e6 / syncs)
+    }
+
+    fn wrap(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        Arc::new(CountingFile { file, times: self.times.clone() })
+    }
+}
+
+impl Disk for Counting {
+    fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
+        self.disk.lock()
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.wrap(self.disk.open(name)?))
+    }
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.wrap(self.disk.create(name)?))
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.disk.sync_dir()
+    }
+    fn free_bytes(&self) -> io::Result<u64> {
+        self.disk.free_bytes()
+    }
+}
+
+struct CountingFile {
+    file: Arc<dyn DiskFile>,
+    times: Arc<Times>,
+}
+
+fn add(counter: &AtomicU64, start: Instant) {
+    let nanos = u64::try_from(start.elapsed().as_nanos()).unwrap();
+    counter.fetch_add(nanos, Ordering::Relaxed);
+}
+
+impl DiskFile for CountingFile {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(offset, buf)
+    }
+    fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> io::Result<()> {
+        let start = Instant::now();
+        self.file.write_at(offset, parts)?;
+        add(&self.times.write_ns, start);
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let start = Instant::now();
+        self.file.sync_data()?;
+        add(&self.times.sync_ns, start);
+        self.times.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.file.allocate(len)
+    }
 }
 
 /// Runs `put` in `writers` threads for one window; gives puts per second and their number.

@@ -6,6 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
 /// One flat directory of files.
 pub trait Disk: Send + Sync {
     /// Takes the directory for this process; released when the guard is dropped.
@@ -72,6 +75,11 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// Whatever the disk answers.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Extends the file with zeros up to `len` bytes and reserves their blocks, where the file system can do that.
+    ///
+    /// # Errors
+    /// `StorageFull`, or whatever else the disk answers.
+    fn allocate(&self, len: u64) -> io::Result<()>;
 }
 
 /// A directory of the machine's file system.
@@ -170,7 +178,7 @@ impl DiskFile for OsFile {
                 match rustix::io::pwritev(&self.0, &left[..left.len().min(PARTS_MAX)], offset) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(count) => count,
-                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 };
             offset += count as u64;
@@ -185,5 +193,17 @@ impl DiskFile for OsFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let from = self.size()?;
+        if len <= from {
+            return Ok(());
+        }
+        match fallocate(&self.0, FallocateFlags::empty(), from, len - from) {
+            // The file then just grows as it is written.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            other => Ok(other?),
+        }
     }
 }

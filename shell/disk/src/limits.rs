@@ -1,5 +1,15 @@
 //! The sizes this crate is built around, each once, with its reason.
 
+use std::time::Duration;
+
+/// The active segment gets its blocks this many bytes ahead, so that a sync need not commit a new file length each time (a
+/// factor of 4 on ext4); also what a node may hold on disk beyond its records.
+pub const ALLOCATE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Longest time that a group waits for the writers of the one before it to come back. Such a wait ends as soon as they are
+/// there, lasts at most half as long as the last sync did, and a lone writer never meets it.
+pub const REGROUP_WAIT_MAX: Duration = Duration::from_millis(2);
+
 /// Longest key, in bytes: with the length byte it makes 48, so an index entry stays small. A shard's key (32 bytes of pack
 /// id, 1 byte of index) uses 33.
 pub const KEY_BYTES_MAX: usize = 47;

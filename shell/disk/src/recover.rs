@@ -56,6 +56,8 @@ pub(crate) struct Active {
     pub file: Arc<dyn DiskFile>,
     /// Where the next group starts.
     pub tail: u64,
+    /// Length of the file; beyond `tail` it is zeros.
+    pub allocated: u64,
     pub last_group: u64,
     pub entries: Vec<Entry>,
 }
@@ -167,8 +169,10 @@ fn adopt_last(
 ) -> Result<(), Failure> {
     let segment = header.segment;
     let tail = scan.end.next_multiple_of(GROUP_ALIGN);
-    file.set_len(scan.end).map_err(doing("cut"))?;
-    file.set_len(tail).map_err(doing("cut"))?;
+    if file.size().map_err(doing("measure"))? != tail || scan.torn_bytes > 0 {
+        file.set_len(scan.end).map_err(doing("cut"))?;
+        file.set_len(tail).map_err(doing("cut"))?;
+    }
     // A killed process leaves bytes that reads would see but a power cut would take.
     file.sync_data().map_err(doing("sync"))?;
     disk.sync_dir().map_err(doing("sync the directory of"))?;
@@ -182,6 +186,7 @@ fn adopt_last(
         segment,
         file: Arc::clone(file),
         tail,
+        allocated: tail,
         last_group: scan.last_group,
         entries: scan.entries,
     });

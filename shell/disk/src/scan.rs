@@ -38,7 +38,7 @@ pub(crate) struct Scan {
 
 enum Item {
     Record { entry: Entry, group: u64, body_is_intact: bool },
-    Hole { start: u64, end: u64 },
+    Hole { start: u64, end: u64, is_blank: bool },
 }
 
 /// Reads all of the segment behind `header`.
@@ -53,9 +53,10 @@ pub(crate) fn scan_segment(file: &dyn DiskFile, header: SegmentHeader) -> io::Re
         } else if let Some(next) = skip_padding(&mut window, at)? {
             at = next;
         } else {
-            let next = find_record(&mut window, header, at + RECORD_ALIGN)?.unwrap_or(window.len);
-            items.push(Item::Hole { start: at, end: next });
-            at = next;
+            let (found, is_blank) = find_record(&mut window, header, at)?;
+            let end = found.unwrap_or(window.len);
+            items.push(Item::Hole { start: at, end, is_blank });
+            at = end;
         }
     }
     Ok(judge(&items, header, window.len))
@@ -89,7 +90,9 @@ fn judge(items: &[Item], header: SegmentHeader, len: u64) -> Scan {
                 scan.torn_bytes += torn_since_end;
                 torn_since_end = 0;
             }
-            Item::Hole { start, end } => {
+            // Blocks that were allocated ahead and not used yet.
+            Item::Hole { end, is_blank: true, .. } if *end == len => {}
+            Item::Hole { start, end, .. } => {
                 let next_is_last_group = previous == last_group
                     || (previous + 1 == last_group && start.is_multiple_of(GROUP_ALIGN));
                 if *end == len || next_is_last_group {
@@ -149,16 +152,18 @@ fn skip_padding(window: &mut Window<'_>, at: u64) -> io::Result<Option<u64>> {
     Ok((want > 0 && zeros).then_some(next))
 }
 
-/// The offset of the next record head at or after `from`.
+/// The offset of the next record head after `from`, where there is none; and whether all up to there is zeros.
 fn find_record(
     window: &mut Window<'_>,
     header: SegmentHeader,
     from: u64,
-) -> io::Result<Option<u64>> {
+) -> io::Result<(Option<u64>, bool)> {
     let mut at = from;
+    let mut is_blank = true;
     while at < window.len {
         let view = window.view(at, PAGE_BYTES)?;
         let seen = view.len() as u64;
+        is_blank &= view.iter().all(|byte| *byte == 0);
         let is_candidate = |slot: &[u8]| slot.starts_with(&RECORD_MAGIC);
         let candidates: Vec<u64> = view
             .chunks(SLOT_BYTES)
@@ -168,12 +173,12 @@ fn find_record(
             .collect();
         for candidate in candidates {
             if read_record(window, header, candidate)?.is_some() {
-                return Ok(Some(candidate));
+                return Ok((Some(candidate), is_blank));
             }
         }
         at += seen.max(RECORD_ALIGN);
     }
-    Ok(None)
+    Ok((None, is_blank))
 }
 
 /// A file seen through one buffer of fixed size that moves forward.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -165,13 +166,26 @@ impl Shared {
     }
 
     /// Waits for work; takes writes up to the limits of a group, or one other job. `None` when closed and drained.
-    pub(crate) fn take_jobs(&self, records_max: usize) -> Option<Vec<Job>> {
+    ///
+    /// When the last group answered `last_count` callers, these are about to come back: it gives them up to `patience`, so
+    /// that they end up in one group again instead of two.
+    pub(crate) fn take_jobs(
+        &self,
+        records_max: usize,
+        last_count: usize,
+        patience: Duration,
+    ) -> Option<Vec<Job>> {
         let mut queue = lock(&self.queue);
         while queue.jobs.is_empty() {
             if queue.is_closed {
                 return None;
             }
             queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        if last_count > 1 {
+            let too_few = |queue: &mut Queue| queue.jobs.len() < last_count && !queue.is_closed;
+            let waited = self.work.wait_timeout_while(queue, patience, too_few);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut taken = Vec::new();
         let mut bytes = 0;

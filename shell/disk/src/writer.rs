@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::compact::Victim;
 use crate::error::{Error, is_full};
@@ -10,7 +11,10 @@ use crate::footer::Entry;
 use crate::format::{
     Kind, Place, Prefix, SEGMENT_HEADER_BYTES, SegmentHeader, encode_meta, segment_name,
 };
-use crate::limits::{GROUP_ALIGN, GROUP_RECORDS_MAX, PAGE_BYTES, SEGMENT_RECORDS_MAX};
+use crate::limits::{
+    ALLOCATE_BYTES, GROUP_ALIGN, GROUP_RECORDS_MAX, PAGE_BYTES, REGROUP_WAIT_MAX,
+    SEGMENT_RECORDS_MAX,
+};
 use crate::recover::{Active, Opened, save_footer};
 use crate::shared::{Done, Job, Op, Shared};
 
@@ -31,6 +35,9 @@ pub(crate) struct Writer {
     next_group: u64,
     pub tag: u64,
     pub victim: Option<Victim>,
+    last_sync: Duration,
+    /// Free bytes of the file system when it was last asked.
+    disk_free: u64,
     metas: Vec<u8>,
 }
 
@@ -47,13 +54,21 @@ impl Writer {
             next_group: opened.next_group,
             tag,
             victim: None,
+            last_sync: Duration::ZERO,
+            disk_free: 0,
             metas: Vec::new(),
         }
     }
 
     /// Serves until the log is closed and the queue is empty.
     pub(crate) fn run(mut self) {
-        while let Some(jobs) = self.shared.take_jobs(GROUP_RECORDS_MAX) {
+        let mut last_count = 0;
+        loop {
+            let patience = (self.last_sync / 2).min(REGROUP_WAIT_MAX);
+            let Some(jobs) = self.shared.take_jobs(GROUP_RECORDS_MAX, last_count, patience) else {
+                return;
+            };
+            last_count = jobs.len();
             let mut writes = Vec::new();
             for job in jobs {
                 match job {
@@ -111,7 +126,7 @@ impl Writer {
         let mut admitted = Vec::new();
         let mut put_keys = BTreeSet::new();
         let mut group_bytes = 0;
-        let disk_free = self.shared.disk.free_bytes().unwrap_or(u64::MAX);
+        self.disk_free = self.shared.disk.free_bytes().unwrap_or(u64::MAX);
         for (op, done) in writes {
             if let Some(error) = self.shared.poisoned() {
                 answers.push((done, Err(error)));
@@ -119,7 +134,7 @@ impl Writer {
             }
             let wanted = op.shape.record_len();
             let free = match op.kind {
-                Kind::Put => self.put_room(disk_free),
+                Kind::Put => self.put_room(),
                 Kind::Delete => self.room_below(self.shared.config.capacity_bytes),
             };
             let is_known =
@@ -140,8 +155,10 @@ impl Writer {
         (admitted, answers)
     }
 
-    fn put_room(&self, disk_free: u64) -> u64 {
-        let disk_room = disk_free.saturating_sub(self.shared.config.disk_free_min_bytes);
+    fn put_room(&self) -> u64 {
+        let allocated = self.active.as_ref().map_or(0, |active| active.allocated - active.tail);
+        let spare = self.disk_free.saturating_sub(self.shared.config.disk_free_min_bytes);
+        let disk_room = spare.saturating_add(allocated);
         self.room_below(self.shared.config.put_limit()).min(disk_room)
     }
 
@@ -162,15 +179,20 @@ impl Writer {
         let mut active = self.active_for(bytes, ops.len())?;
         let group = self.next_group;
         self.next_group += 1;
-        let result = self.write_group(&active, ops, group);
+        let end = active.tail + bytes;
+        let result =
+            self.allocate(&mut active, end).and_then(|()| self.write_group(&active, ops, group));
         let entries = match result {
             Ok(entries) => entries,
             Err(error) => return Err(self.undo_group(active, error)),
         };
+        let start = Instant::now();
         if let Err(error) = active.file.sync_data() {
             return Err(GroupError::Fatal(self.fail(error)));
         }
-        active.tail += bytes;
+        self.last_sync = start.elapsed();
+        active.tail = end;
+        active.allocated = active.allocated.max(end);
         active.last_group = group;
         let mut index = self.shared.write_index();
         index.usage(active.segment).len = active.tail;
@@ -220,7 +242,8 @@ impl Writer {
         let cut = active.file.set_len(active.tail).and_then(|()| active.file.sync_data());
         match cut {
             Ok(()) => {
-                self.active = Some(active);
+                let allocated = active.tail;
+                self.active = Some(Active { allocated, ..active });
                 self.next_group -= 1;
                 GroupError::Full
             }
@@ -236,7 +259,7 @@ impl Writer {
             if fits || active.entries.is_empty() {
                 return Ok(active);
             }
-            self.seal(active);
+            self.seal(active).map_err(|error| GroupError::Fatal(self.fail(error)))?;
         }
         let segment = self.next_segment;
         let header = SegmentHeader { segment, tag: self.tag, first_group: self.next_group };
@@ -271,15 +294,38 @@ impl Writer {
             segment: header.segment,
             file,
             tail: SEGMENT_HEADER_BYTES,
+            allocated: SEGMENT_HEADER_BYTES,
             last_group: header.first_group.saturating_sub(1),
             entries: Vec::new(),
         })
     }
 
-    fn seal(&mut self, active: Active) {
+    fn seal(&self, active: Active) -> io::Result<()> {
+        if active.allocated > active.tail {
+            active.file.set_len(active.tail)?;
+            active.file.sync_data()?;
+        }
         let header = SegmentHeader { segment: active.segment, tag: self.tag, first_group: 0 };
         save_footer(&*self.shared.disk, header, active.tail, active.last_group, active.entries);
         self.shared.write_index().usage(active.segment).is_sealed = true;
+        Ok(())
+    }
+
+    /// Gets blocks for the next groups where the active segment has none left. A full disk is met again, and handled, by
+    /// the write itself.
+    fn allocate(&self, active: &mut Active, end: u64) -> io::Result<()> {
+        if end <= active.allocated {
+            return Ok(());
+        }
+        let spare = self.disk_free.saturating_sub(self.shared.config.disk_free_min_bytes);
+        let ahead = active.tail + ALLOCATE_BYTES.min(spare);
+        let goal = ahead.min(self.shared.config.segment_bytes).max(end);
+        match active.file.allocate(goal) {
+            Ok(()) => active.allocated = goal,
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Stops all further writes.

@@ -313,4 +313,20 @@ impl DiskFile for SimFile {
         state.trace.push(Call::SetLen { file: self.file, len });
         Ok(())
     }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.enter()?;
+        let old_len = state.files[self.file].len();
+        let new_len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        if new_len <= old_len {
+            return Ok(());
+        }
+        let more = new_len - old_len;
+        if state.fitting(self.file, old_len as u64, more) < more {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Arc::make_mut(&mut state.files[self.file]).resize(new_len, 0);
+        state.trace.push(Call::SetLen { file: self.file, len });
+        Ok(())
+    }
 }
