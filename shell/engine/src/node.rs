@@ -5,7 +5,7 @@
 
 use crate::{
     adapter::{Adapter, Ledger, Marshal, Pacing},
-    block::{Block, Digest},
+    block::{Block, BlockContext, Digest},
     defaults,
     delivery::{self, Alone, Status},
     error::{Error, Result},
@@ -13,6 +13,7 @@ use crate::{
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
+    CertifiableAutomaton, Relay, Reporter,
     marshal::{
         self, Start,
         core::Actor as MarshalActor,
@@ -20,10 +21,8 @@ use commonware_consensus::{
         standard::{Deferred, Standard},
     },
     simplex::{
-        self, Engine,
-        config::{ForwardPolicy, SkipBudget, SkipPolicy},
-        elector::RoundRobin,
-        scheme::ed25519::Scheme,
+        self, Engine, ForwardPolicy, SkipBudget, SkipPolicy, elector::RoundRobin,
+        scheme::ed25519::Scheme, types::Activity,
     },
     types::{Epoch, FixedEpocher, ViewDelta},
 };
@@ -229,35 +228,14 @@ where
     let genesis = Block::genesis(&setup.namespace, setup.ledger.genesis())?;
     let genesis_digest = genesis.digest();
     let pages = CacheRef::new(limits::PAGE_BYTES, limits::CACHED_PAGES);
-    let epocher = FixedEpocher::new(defaults::EPOCH_HEIGHTS);
 
-    let (buffer_engine, buffer) = buffered::Engine::new(
-        context.child("broadcast"),
-        buffered::Config {
-            public_key: me.clone(),
-            mailbox_size: limits::MAILBOX_MESSAGES,
-            deque_size: limits::BUFFERED_BLOCKS_PER_SENDER,
-            priority: false,
-            codec_config: (),
-            peer_provider: setup.peers.clone(),
-            strategy: Sequential,
-        },
-    );
+    let (buffer_engine, buffer) =
+        buffered::Engine::new(context.child("broadcast"), buffer_config(&me, &setup.peers));
     let resolver = backfill::init(
         context.child("backfill"),
-        backfill::Config {
-            public_key: me,
-            peer_provider: setup.peers.clone(),
-            blocker: setup.blocker.clone(),
-            mailbox_size: limits::MAILBOX_MESSAGES,
-            fetch_timeout: fetch_timeout(),
-            fetch_retry_delay: defaults::FETCH_RETRY_DELAY,
-            priority_requests: false,
-            priority_responses: false,
-        },
+        backfill_config(&me, &setup.peers, &setup.blocker),
         links.backfill,
     );
-
     let certificates = archive(
         &context,
         "certificates",
@@ -271,23 +249,7 @@ where
         context.child("marshal"),
         certificates,
         blocks,
-        marshal::Config {
-            provider: ConstantProvider::new(scheme.clone()),
-            epocher: epocher.clone(),
-            start: Start::Genesis(Digested::precomputed(genesis, genesis_digest)),
-            partition_prefix: format!("{}-marshal", setup.partition),
-            mailbox_size: limits::MAILBOX_MESSAGES,
-            view_retention: ViewDelta::new(defaults::VIEW_RETENTION),
-            prunable_items_per_section: limits::SECTION_VIEWS,
-            page_cache: pages.clone(),
-            replay_buffer: limits::JOURNAL_BUFFER_BYTES,
-            key_write_buffer: limits::JOURNAL_BUFFER_BYTES,
-            value_write_buffer: limits::JOURNAL_BUFFER_BYTES,
-            block_codec_config: (),
-            max_repair: limits::REPAIR_HEIGHTS,
-            max_pending_acks: limits::MAX_PENDING_ACKS,
-            strategy: Sequential,
-        },
+        marshal_config(&scheme, genesis, &setup.partition, &pages),
     )
     .await;
 
@@ -298,38 +260,19 @@ where
         context.child("application"),
         Adapter::new(setup.ledger, marshal.clone(), pacing),
         marshal.clone(),
-        epocher,
+        epocher(),
     );
     let engine = Engine::new(
         context.child("consensus"),
-        simplex::Config {
+        consensus_config(
             scheme,
-            elector: RoundRobin::<Sha256>::default(),
-            blocker: setup.blocker,
-            automaton: application.clone(),
-            relay: application.clone(),
-            reporter: application,
-            track_historical_votes: false,
-            strategy: Sequential,
-            partition: format!("{}-consensus-0", setup.partition),
-            mailbox_size: limits::MAILBOX_MESSAGES,
-            epoch: Epoch::zero(),
-            floor: simplex::config::Floor::Genesis(genesis_digest),
-            replay_buffer: limits::JOURNAL_BUFFER_BYTES,
-            write_buffer: limits::JOURNAL_BUFFER_BYTES,
-            page_cache: pages,
-            leader_timeout: setup.timing.leader_timeout,
-            certification_timeout: setup.timing.certification_timeout,
-            timeout_retry: setup.timing.timeout_retry,
-            view_retention: ViewDelta::new(defaults::VIEW_RETENTION),
-            skip: SkipPolicy::Enabled {
-                timeout: setup.timing.skip_timeout,
-                budget: SkipBudget::Participants,
-            },
-            fetch_timeout: fetch_timeout(),
-            fetch_retry_delay: defaults::FETCH_RETRY_DELAY,
-            forward: ForwardPolicy::SilentVoters,
-        },
+            genesis_digest,
+            &setup.partition,
+            pages,
+            setup.timing,
+            setup.blocker,
+            application,
+        ),
     );
 
     buffer_engine.start(links.broadcast);
@@ -341,6 +284,122 @@ where
         marshal,
         tasks: [("delivery", delivering), ("marshal", marshalling), ("consensus", deciding)],
     })
+}
+
+fn buffer_config<P: Provider<PublicKey = PublicKey>>(
+    me: &PublicKey,
+    peers: &P,
+) -> buffered::Config<PublicKey, (), P, Sequential> {
+    buffered::Config {
+        public_key: me.clone(),
+        mailbox_size: limits::MAILBOX_MESSAGES,
+        deque_size: limits::BUFFERED_BLOCKS_PER_SENDER,
+        priority: false,
+        codec_config: (),
+        peer_provider: peers.clone(),
+        strategy: Sequential,
+    }
+}
+
+fn backfill_config<P, B>(
+    me: &PublicKey,
+    peers: &P,
+    blocker: &B,
+) -> backfill::Config<PublicKey, P, B>
+where
+    P: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    backfill::Config {
+        public_key: me.clone(),
+        peer_provider: peers.clone(),
+        blocker: blocker.clone(),
+        mailbox_size: limits::MAILBOX_MESSAGES,
+        fetch_timeout: fetch_timeout(),
+        fetch_retry_delay: defaults::FETCH_RETRY_DELAY,
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+type Schemes = ConstantProvider<Scheme, Epoch>;
+
+fn marshal_config(
+    scheme: &Scheme,
+    genesis: Block,
+    partition: &str,
+    pages: &CacheRef,
+) -> marshal::Config<Schemes, FixedEpocher, Sequential, Block, Digested<Block>> {
+    let digest = genesis.digest();
+    marshal::Config {
+        provider: ConstantProvider::new(scheme.clone()),
+        epocher: epocher(),
+        start: Start::Genesis(Digested::precomputed(genesis, digest)),
+        partition_prefix: format!("{partition}-marshal"),
+        mailbox_size: limits::MAILBOX_MESSAGES,
+        view_retention: ViewDelta::new(defaults::VIEW_RETENTION),
+        prunable_items_per_section: limits::SECTION_VIEWS,
+        page_cache: pages.clone(),
+        replay_buffer: limits::JOURNAL_BUFFER_BYTES,
+        key_write_buffer: limits::JOURNAL_BUFFER_BYTES,
+        value_write_buffer: limits::JOURNAL_BUFFER_BYTES,
+        block_codec_config: (),
+        max_repair: limits::REPAIR_HEIGHTS,
+        max_pending_acks: limits::MAX_PENDING_ACKS,
+        strategy: Sequential,
+    }
+}
+
+type Consensus<B, A> = simplex::Config<Scheme, RoundRobin<Sha256>, B, Digest, A, A, A, Sequential>;
+
+/// Consensus of the first epoch.
+fn consensus_config<B, A>(
+    scheme: Scheme,
+    genesis: Digest,
+    partition: &str,
+    pages: CacheRef,
+    timing: Timing,
+    blocker: B,
+    application: A,
+) -> Consensus<B, A>
+where
+    B: Blocker<PublicKey = PublicKey>,
+    A: CertifiableAutomaton<Context = BlockContext>
+        + Relay
+        + Reporter<Activity = Activity<Scheme, Digest>>,
+{
+    simplex::Config {
+        scheme,
+        elector: RoundRobin::default(),
+        blocker,
+        automaton: application.clone(),
+        relay: application.clone(),
+        reporter: application,
+        track_historical_votes: false,
+        strategy: Sequential,
+        partition: format!("{partition}-consensus-0"),
+        mailbox_size: limits::MAILBOX_MESSAGES,
+        epoch: Epoch::zero(),
+        floor: simplex::Floor::Genesis(genesis),
+        replay_buffer: limits::JOURNAL_BUFFER_BYTES,
+        write_buffer: limits::JOURNAL_BUFFER_BYTES,
+        page_cache: pages,
+        leader_timeout: timing.leader_timeout,
+        certification_timeout: timing.certification_timeout,
+        timeout_retry: timing.timeout_retry,
+        view_retention: ViewDelta::new(defaults::VIEW_RETENTION),
+        skip: SkipPolicy::Enabled {
+            timeout: timing.skip_timeout,
+            budget: SkipBudget::Participants,
+        },
+        fetch_timeout: fetch_timeout(),
+        fetch_retry_delay: defaults::FETCH_RETRY_DELAY,
+        forward: ForwardPolicy::SilentVoters,
+    }
+}
+
+const fn epocher() -> FixedEpocher {
+    FixedEpocher::new(defaults::EPOCH_HEIGHTS)
 }
 
 fn fetch_timeout() -> NonZeroDuration {
