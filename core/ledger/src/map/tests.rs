@@ -192,3 +192,22 @@ fn inner_node_and_leaf_of_the_same_bytes_differ() {
     let (a, b) = ([1; 32], [2; 32]);
     assert_ne!(inner_digest(&Digest(a), &Digest(b)), leaf_digest(&Path(a), &Digest(b)));
 }
+
+#[test]
+fn leaf_in_the_wrong_place_denies_nothing() {
+    // A root that no map has: two leaves, each where the other belongs.
+    let turning = |right: bool| {
+        let keys =
+            (0..=255_u8).map(|n| [n]).filter(move |key| Path::of(key).turns_right(0) == right);
+        keys.map(|key| (Path::of(&key), leaf_digest(&Path::of(&key), &acre_crypto::digest(b""))))
+    };
+    let ((_, low), (high_path, high)) =
+        (turning(false).next().unwrap(), turning(true).next().unwrap());
+    let root = inner_digest(&high, &low);
+    let wanted =
+        (0..=255_u8).map(|n| [n]).filter(|key| !Path::of(key).turns_right(0)).nth(1).unwrap();
+    let value = acre_crypto::digest(b"");
+    let bytes = [&[1, 0, 0, 0][..], &low.0, &[2], &high_path.0, &value.0].concat();
+    let proof = Proof::decode(&bytes).unwrap();
+    assert_eq!(proof.verify(&root, &wanted), Err(ProofError::WrongLeaf));
+}
