@@ -235,8 +235,8 @@ impl Get {
         self.stage = match self.stage {
             Stage::Expected => Stage::Located,
             Stage::Located => {
-                // Perhaps it was only the connection: one more try each.
-                self.failed.retain(|_, failure| !failure.is_ambiguous());
+                // Perhaps it was only the connection or the moment: one more try each.
+                self.failed.retain(|_, failure| !failure.is_passing());
                 Stage::Anyone
             }
             Stage::Anyone => return false,
@@ -397,7 +397,7 @@ impl Get {
             Failure::Unreachable | Failure::Timeout => {
                 self.silent.insert(asked.node);
             }
-            Failure::NoSpace | Failure::NotFound | Failure::Refused => {}
+            Failure::NoSpace | Failure::NotFound | Failure::Busy | Failure::Refused => {}
         }
     }
 

@@ -137,8 +137,8 @@ impl Health {
     pub fn failed(&mut self, node: NodeId, failure: Failure, now: Tick) {
         let state = self.nodes.entry(node).or_default();
         match failure {
-            // The node is there and honest about this one shard.
-            Failure::NotFound | Failure::Damaged => {
+            // The node is there and honest about this one shard or moment.
+            Failure::NotFound | Failure::Damaged | Failure::Busy => {
                 state.failures = 0;
                 state.resting = Tick(0);
                 return;

@@ -36,6 +36,11 @@ pub const HEDGE_HEAD_FACTOR: u32 = 3;
 pub const PUT_WINDOW_BYTES: u64 = 64 << 20;
 /// Times one place is asked to store a shard of one pack: once, and once more as the last resort.
 pub const ATTEMPTS_PER_PLACE: u8 = 2;
+/// First wait before a place that is busy is asked again. Doubled each time.
+pub const BUSY_WAIT: Duration = Duration::from_millis(100);
+/// Times a busy place is asked for one shard: with doubling that is 6 s in all, in which a node
+/// sees a contract that was just made, or works off its queue.
+pub const BUSY_ATTEMPTS: u8 = 7;
 
 /// Headers asked for at once when a liar is hunted: one honest answer suffices.
 pub const HEADERS_AT_ONCE: usize = 3;

@@ -13,7 +13,8 @@
 //! | S4 repair converges and never lowers redundancy | `repair` |
 //! | S6 a full disk refuses cleanly and is worked around | `health`, `put` |
 //!
-//! Must not know: the network, the ledger, the formats of packs and headers.
+//! Must not know: the network, the ledger, the formats of packs and headers. Only `wire` knows the
+//! words of the protocol.
 
 mod error;
 mod explain;
@@ -29,6 +30,7 @@ mod repair;
 mod survey;
 mod traffic;
 mod types;
+mod wire;
 
 #[cfg(test)]
 mod tests;

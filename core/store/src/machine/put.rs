@@ -48,9 +48,22 @@ struct Dealing {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    Asked { request: RequestId, hedge_at: Option<Tick> },
+    Asked {
+        request: RequestId,
+        hedge_at: Option<Tick>,
+    },
+    /// Busy; asked again then.
+    Resting {
+        until: Tick,
+    },
     Stored,
     Failed(Failure),
+}
+
+impl State {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Asked { .. } | Self::Resting { .. })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,8 +136,7 @@ impl Put {
             cx.emit(Event::Acknowledged { stored: u8::try_from(stored.len()).unwrap_or(u8::MAX) });
         }
         let missing = self.missing(&stored);
-        let is_waiting =
-            self.dealings.values().any(|dealing| matches!(dealing.state, State::Asked { .. }));
+        let is_waiting = self.dealings.values().any(|dealing| dealing.state.is_open());
         if !missing.is_empty() && is_waiting {
             return;
         }
@@ -161,7 +173,7 @@ impl Put {
         }
         let stored = self.copies(|state| match state {
             State::Failed(failure) => failure.is_ambiguous(),
-            State::Stored | State::Asked { .. } => true,
+            State::Stored | State::Asked { .. } | State::Resting { .. } => true,
         });
         let needed = self.spec.places.profile().acknowledge();
         MachineError::NotEnoughPlaces {
@@ -204,6 +216,13 @@ impl Put {
         self.dealings.insert(node, Dealing { index, attempts, state });
     }
 
+    fn ask_rested(&mut self, cx: &mut Cx<'_>) {
+        let is_rested = |state| matches!(state, State::Resting { until } if until <= cx.now);
+        for (index, node) in self.copies(is_rested) {
+            self.send(cx, index, node);
+        }
+    }
+
     /// Sends the shard of a late place to a spare too; at most m a pack, so that a slow client
     /// cannot double its own traffic.
     fn hedge(&mut self, cx: &mut Cx<'_>) {
@@ -242,6 +261,11 @@ impl Process for Put {
         }
         dealing.state = match answer {
             Answer::Stored => State::Stored,
+            Answer::Failed(Failure::Busy) if dealing.attempts < limits::BUSY_ATTEMPTS => {
+                let doublings = u32::from(dealing.attempts).saturating_sub(1);
+                let wait = limits::BUSY_WAIT.saturating_mul(2u32.saturating_pow(doublings));
+                State::Resting { until: cx.now.after(wait) }
+            }
             Answer::Failed(failure) => State::Failed(failure),
             _ => State::Failed(Failure::WrongBytes),
         };
@@ -250,6 +274,7 @@ impl Process for Put {
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
         self.hedge(cx);
+        self.ask_rested(cx);
         self.advance(cx);
     }
 
@@ -258,7 +283,8 @@ impl Process for Put {
         states
             .filter_map(|state| match state {
                 State::Asked { hedge_at, .. } => hedge_at,
-                _ => None,
+                State::Resting { until } => Some(until),
+                State::Stored | State::Failed(_) => None,
             })
             .min()
     }

@@ -125,9 +125,11 @@ pub enum Ask {
 }
 
 /// A head as the machines see it: the counter its writer signed, and the digest of its bytes.
-/// Greater is newer; between equal counters the digest decides, the same for everyone.
+/// Greater is newer; between equal numbers the digest decides, the same for everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeadSeen {
+    /// Fencing epoch of the writer.
+    pub epoch: u64,
     /// Grows with each version.
     pub counter: u64,
     /// Digest of the signed head.
@@ -188,6 +190,8 @@ pub enum Failure {
     NotFound,
     /// The node says itself that its copy is damaged.
     Damaged,
+    /// Not now: too busy, or the contract has not yet been seen on the ledger there.
+    Busy,
     /// Refused for another reason.
     Refused,
     /// Answered with bytes that cannot be right: wrong root, length or signature.
@@ -199,6 +203,12 @@ impl Failure {
     #[must_use]
     pub const fn is_ambiguous(self) -> bool {
         matches!(self, Self::Unreachable | Self::Timeout)
+    }
+
+    /// Whether the same may well succeed a little later.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Timeout | Self::Busy)
     }
 }
 

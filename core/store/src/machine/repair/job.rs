@@ -39,7 +39,8 @@ enum Phase {
     Fetching,
     /// The shell makes the lost shards.
     Rebuilding,
-    /// The made shards are stored; where no place is left, a damaged copy makes room first.
+    /// The made shards are stored; where no place is left, a damaged or surplus copy
+    /// makes room first.
     Storing,
     /// Every copy that is to stay is verified, before a surplus one is dropped.
     Confirming,
@@ -332,9 +333,8 @@ impl Job {
             if let Some(node) = self.target(cx, index) {
                 self.targets.insert(node, index);
                 self.ask(cx, (index, node), Ask::Store { pack: self.pack, index });
-            } else if let Some(copy) = self.clearable(cx) {
-                self.cleared.insert(copy.1);
-                self.ask(cx, copy, Ask::Delete { pack: self.pack });
+            } else if self.make_room(cx) {
+                continue;
             } else {
                 unplaced = unplaced.saturating_add(1);
             }
@@ -365,16 +365,35 @@ impl Job {
         })
     }
 
-    /// A damaged copy whose place could take a good one instead. The place of a liar cannot.
-    fn clearable(&self, cx: &Cx<'_>) -> Option<ShardAt> {
-        let is_clearable = |(_, node): &ShardAt| {
-            !self.silent.contains(node)
-                && !self.cleared.contains(node)
-                && !self.targets.contains_key(node)
-                && !self.copies.iter().any(|(_, holder)| holder == node)
-                && cx.health.is_usable(*node, Kind::Write, cx.now)
-        };
-        self.damaged.iter().copied().find(is_clearable)
+    /// Begins to free a place that could take a good copy: one with a damaged copy, else one with
+    /// a surplus copy of a shard whose other copy is confirmed. Returns whether that is under way.
+    fn make_room(&mut self, cx: &mut Cx<'_>) -> bool {
+        let assigned = self.assignment();
+        for (node, copy) in self.surplus(&assigned) {
+            let is_target = !self.silent.contains(&node)
+                && !self.cleared.contains(&node)
+                && !self.targets.contains_key(&node)
+                && cx.health.is_usable(node, Kind::Write, cx.now);
+            if !is_target {
+                continue;
+            }
+            let good = self.copies.iter().filter(|(_, holder)| *holder == node);
+            let kept: Option<Vec<ShardAt>> =
+                good.map(|(index, _)| Some((*index, *assigned.get(index)?))).collect();
+            let Some(kept) = kept else { continue };
+            match kept.into_iter().find(|keeper| !self.confirmed.contains(keeper)) {
+                None => {
+                    self.cleared.insert(node);
+                    self.ask(cx, copy, Ask::Delete { pack: self.pack });
+                }
+                Some(keeper) if self.unread.insert(keeper) => {
+                    self.ask(cx, keeper, Ask::Verify { pack: self.pack, index: keeper.0 });
+                }
+                Some(_) => continue,
+            }
+            return true;
+        }
+        false
     }
 
     /// A copy, good or damaged, at each place that none of the `kept` shards stands at.
@@ -386,6 +405,9 @@ impl Job {
     /// All shards are there. If copies are surplus, those that stay are verified first.
     fn confirm(&mut self, cx: &mut Cx<'_>) {
         let assigned = self.assignment();
+        if assigned.len() < usize::from(self.places.profile().shards()) {
+            return self.finish(cx, End::NotFull);
+        }
         if self.surplus(&assigned).is_empty() {
             return self.finish(cx, End::Full);
         }

@@ -99,6 +99,13 @@ fn mute_places_cost_a_hedge_not_a_timeout_and_later_nothing() {
 }
 
 #[test]
+fn busy_places_are_tried_once_more() {
+    let mut cluster = stored(Profile::Tiny);
+    cluster.behave([0, 1], Behaviour::Busy(cluster.now.after(Duration::from_millis(8))));
+    assert!(cluster.get(pack(0), SMALL).is_ok());
+}
+
+#[test]
 fn one_slow_place_is_overtaken() {
     let mut cluster = stored(Profile::Standard);
     cluster.behave([5], Behaviour::Slow(Duration::from_secs(8)));

@@ -25,6 +25,8 @@ pub(super) enum Behaviour {
     Slow(Duration),
     /// Sends wrong bytes.
     Liar,
+    /// Refuses for the moment, until then.
+    Busy(Tick),
     /// Keeps the head it has, whatever it is told.
     Stale,
 }
@@ -69,7 +71,7 @@ pub(super) fn pack(i: u8) -> PackId {
 }
 
 pub(super) fn head(counter: u64) -> HeadSeen {
-    HeadSeen { counter, digest: Digest([7; 32]) }
+    HeadSeen { epoch: 0, counter, digest: Digest([7; 32]) }
 }
 
 impl Cluster {
@@ -254,6 +256,7 @@ impl Cluster {
                 delay = Duration::from_millis(1);
                 Answer::Failed(Failure::Unreachable)
             }
+            Behaviour::Busy(until) if self.now < until => Answer::Failed(Failure::Busy),
             _ => self.serve(request, to, &ask),
         };
         if let Behaviour::Slow(more) = behaviour {

@@ -114,6 +114,21 @@ fn last_resort_is_to_ask_places_in_back_off() {
 }
 
 #[test]
+fn busy_places_are_asked_again_at_the_same_place() {
+    let mut cluster = Cluster::with_spares(Profile::Ten, 2);
+    cluster.behave(0..12, Behaviour::Busy(cluster.now.after(Duration::from_secs(4))));
+    assert!(is_full(&cluster.put(pack(0))));
+    assert!((0..10).all(|i| cluster.nodes[&node(i)].shards.len() == 1));
+}
+
+#[test]
+fn place_busy_for_good_is_worked_around() {
+    let mut cluster = Cluster::new(Profile::Ten);
+    cluster.behave([2], Behaviour::Busy(Tick(u64::MAX)));
+    assert!(is_full(&cluster.put(pack(0))));
+}
+
+#[test]
 fn bytes_in_flight_stay_in_the_window_however_many_packs_wait() {
     let mut cluster = Cluster::new(Profile::Standard);
     cluster.behave([3], Behaviour::Mute);

@@ -259,6 +259,58 @@ fn any_fault() -> impl Strategy<Value = Behaviour> {
     ]
 }
 
+/// Faults of one round, the places whose shards rot before it, and whether it scrubs.
+type Round = (BTreeMap<usize, Behaviour>, BTreeSet<usize>, Trust);
+
+/// S3 and S4 through rounds of faults, then convergence, then S1.
+#[track_caller]
+fn survives(rounds: Vec<Round>, lost: BTreeSet<usize>) {
+    let mut cluster = stored(Profile::Standard, 3);
+    for (faults, rotten, trust) in rounds {
+        cluster.behave(0..24, Behaviour::Well);
+        // Rot only where the pack can bear it.
+        for place in rotten {
+            if (0..3).all(|i| cluster.held(pack(i)) >= 18) {
+                rot(&mut cluster, place);
+            }
+        }
+        for (place, how) in faults {
+            cluster.behave([place], how);
+        }
+        let before: Vec<_> = (0..3).map(|i| cluster.held(pack(i))).collect();
+        let spec = RepairSpec { trust, ..spec(&cluster) };
+        repair_with(&mut cluster, spec);
+        for (i, held) in (0..3).zip(before) {
+            assert!(cluster.held(pack(i)) >= held, "pack {i} had {held} shards");
+        }
+        cluster.assert_one_shard_per_place();
+    }
+    cluster.behave(0..24, Behaviour::Well);
+    for _ in 0..3 {
+        cluster.run_for(limits::BACK_OFF_MAX);
+        let spec = RepairSpec { trust: Trust::Verified, ..spec(&cluster) };
+        repair_with(&mut cluster, spec);
+    }
+    for i in 0..3 {
+        assert_eq!(cluster.held(pack(i)), 20);
+    }
+    let copies: usize = cluster.nodes.values().map(|node| node.shards.len()).sum();
+    assert_eq!(copies, 60);
+    cluster.behave(lost, Behaviour::Dead);
+    assert!(cluster.get(pack(1), cluster.whole()).is_ok());
+}
+
+#[test]
+fn case_of_loss_and_rot_while_surplus_copies_remain() {
+    use Behaviour::Dead;
+    let rounds = vec![
+        ([(2, Dead), (3, Dead)].into(), [].into(), Trust::Listed),
+        ([(4, Dead), (5, Dead), (21, Dead)].into(), [6].into(), Trust::Verified),
+        ([(7, Dead)].into(), [8].into(), Trust::Verified),
+    ];
+    survives(rounds, (0..4).collect());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
@@ -266,43 +318,10 @@ proptest! {
         rounds in proptest::collection::vec((
             proptest::collection::btree_map(0usize..24, any_fault(), 0..5),
             proptest::collection::btree_set(0usize..24, 0..3),
-            any::<bool>(),
+            prop_oneof![Just(Trust::Listed), Just(Trust::Verified)],
         ), 1..4),
         lost in proptest::collection::btree_set(0usize..24, 4),
     ) {
-        let mut cluster = stored(Profile::Standard, 3);
-        for (faults, rotten, is_scrub) in rounds {
-            cluster.behave(0..24, Behaviour::Well);
-            // Rot only where the pack can bear it.
-            for place in rotten {
-                if (0..3).all(|i| cluster.held(pack(i)) >= 18) {
-                    rot(&mut cluster, place);
-                }
-            }
-            for (place, how) in faults {
-                cluster.behave([place], how);
-            }
-            let before: Vec<_> = (0..3).map(|i| cluster.held(pack(i))).collect();
-            let trust = if is_scrub { Trust::Verified } else { Trust::Listed };
-            let spec = RepairSpec { trust, ..spec(&cluster) };
-            repair_with(&mut cluster, spec);
-            for (i, held) in (0..3).zip(before) {
-                prop_assert!(cluster.held(pack(i)) >= held, "pack {i} had {held} shards");
-            }
-            cluster.assert_one_shard_per_place();
-        }
-        cluster.behave(0..24, Behaviour::Well);
-        for _ in 0..3 {
-            cluster.run_for(limits::BACK_OFF_MAX);
-            let spec = RepairSpec { trust: Trust::Verified, ..spec(&cluster) };
-            repair_with(&mut cluster, spec);
-        }
-        for i in 0..3 {
-            prop_assert_eq!(cluster.held(pack(i)), 20);
-        }
-        let copies: usize = cluster.nodes.values().map(|node| node.shards.len()).sum();
-        prop_assert_eq!(copies, 60);
-        cluster.behave(lost, Behaviour::Dead);
-        prop_assert!(cluster.get(pack(1), cluster.whole()).is_ok());
+        survives(rounds, lost);
     }
 }
