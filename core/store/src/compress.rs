@@ -70,10 +70,11 @@ pub fn pays(bytes: &[u8]) -> bool {
         sampled = sampled.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX) & !1);
     }
     let [even, odd] = &counts;
-    let alike = even.iter().zip(odd).map(|(a, b)| u64::from(a.wrapping_add(*b))).fold(
-        0_u64,
-        |sum, count| sum.saturating_add(count.saturating_mul(count)),
-    );
+    let alike = even
+        .iter()
+        .zip(odd)
+        .map(|(a, b)| u64::from(a.wrapping_add(*b)))
+        .fold(0_u64, |sum, count| sum.saturating_add(count.saturating_mul(count)));
     // Random bytes: n^2 / 256 + n, deviation n / 11. An eighth and n / 2 more is beyond chance.
     let random = (sampled.saturating_mul(sampled) >> 8).saturating_add(sampled);
     alike > random.saturating_add(random >> 3).saturating_add(sampled >> 1)

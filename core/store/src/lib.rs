@@ -23,6 +23,8 @@ pub mod chunk;
 pub mod compress;
 mod entropy;
 mod error;
+#[cfg(test)]
+mod formats_tests;
 pub mod head;
 pub mod keys;
 pub mod limits;

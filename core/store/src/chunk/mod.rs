@@ -17,9 +17,7 @@ use acre_types::{Digest, Profile};
 
 pub use splitter::Splitter;
 
-use crate::limits::{
-    CHUNK_BYTES_AVERAGE, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, FIXED_CHUNK_BYTES_MAX,
-};
+use crate::limits::{CHUNK_BYTES_AVERAGE, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, FIXED_CHUNK_BYTES_MAX};
 use crate::pack::SEAL_BYTES;
 use crate::shard::PackClass;
 use kernel::{BLOCK, GROUP, Kernel, LOOK_BACK};

@@ -155,7 +155,9 @@ impl Builder {
         }
         let open = self.open.as_mut().expect("opened above");
         let coded = match coding {
-            Coding::Zstd => self.scratch.get(..stored.saturating_sub(SEAL_BYTES)).unwrap_or_default(),
+            Coding::Zstd => {
+                self.scratch.get(..stored.saturating_sub(SEAL_BYTES)).unwrap_or_default()
+            }
             Coding::Raw => plain,
         };
         let chunk = open.push(coded, coding, plain.len());
@@ -225,12 +227,7 @@ impl Open {
 }
 
 /// Codes in cells. `data`: k x `shard`, `parity`: m x `shard`.
-fn encode(
-    codec: &Codec,
-    shard: usize,
-    data: &[u8],
-    parity: &mut [u8],
-) -> Result<(), StoreError> {
+fn encode(codec: &Codec, shard: usize, data: &[u8], parity: &mut [u8]) -> Result<(), StoreError> {
     let mut at = 0_usize;
     while at < shard {
         let end = at.saturating_add(CELL_BYTES).min(shard);

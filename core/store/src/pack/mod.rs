@@ -118,7 +118,8 @@ impl Layout {
         let mut at = range.start;
         let mut pieces = Vec::new();
         while at < end {
-            let (number, column) = (at.checked_div(self.shard_bytes), at.checked_rem(self.shard_bytes));
+            let (number, column) =
+                (at.checked_div(self.shard_bytes), at.checked_rem(self.shard_bytes));
             let (Some(number), Some(column)) = (number, column) else { break };
             let rest_of_shard = self.shard_bytes.saturating_sub(column);
             let length = rest_of_shard.min(end.saturating_sub(at));

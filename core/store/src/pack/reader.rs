@@ -151,7 +151,11 @@ impl Opener {
         let start = out.len();
         out.extend_from_slice(sealed);
         let opened = key
-            .open(u64::from(chunk.offset), pack.as_bytes(), out.get_mut(start..).unwrap_or_default())
+            .open(
+                u64::from(chunk.offset),
+                pack.as_bytes(),
+                out.get_mut(start..).unwrap_or_default(),
+            )
             .map_err(|source| StoreError::Crypto { what: "a chunk", source })?;
         let Some((coding, coded)) = opened.split_last() else { return Err(wrong("it is empty")) };
         match Coding::from_byte(*coding) {
@@ -215,9 +219,9 @@ impl MetaPack {
     pub fn chunk(&self, opener: &mut Opener, chunk: ChunkRef) -> Result<Vec<u8>, StoreError> {
         let range = chunk.range();
         let place = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-        let sealed = place.and_then(|(start, end)| self.bytes.get(start..end)).ok_or(
-            StoreError::Crypto { what: "a metadata chunk", source: CryptoError::BadSeal },
-        )?;
+        let sealed = place
+            .and_then(|(start, end)| self.bytes.get(start..end))
+            .ok_or(StoreError::Crypto { what: "a metadata chunk", source: CryptoError::BadSeal })?;
         let mut out = Vec::new();
         opener.open(&self.key, self.pack, chunk, sealed, &mut out)?;
         Ok(out)

@@ -201,7 +201,8 @@ fn refuses_a_changed_chunk_and_a_wrong_reference() {
     let pack = builder.close().unwrap().unwrap();
     let key = AeadKey::new(pack.secret().unwrap());
     let pack = pack.sign(&writer());
-    let bytes = assemble(&Layout::of(pack.header()), added.pack, &some_shards(&pack, 3, 0)).unwrap();
+    let bytes =
+        assemble(&Layout::of(pack.header()), added.pack, &some_shards(&pack, 3, 0)).unwrap();
     let chunk = added.chunk;
     assert!(chunk.stored < chunk.plain);
     let try_open = |chunk: ChunkRef, bytes: &[u8]| {

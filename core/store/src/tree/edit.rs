@@ -96,10 +96,7 @@ fn edit<N: Nodes>(
 }
 
 /// Joins nodes that became short with a neighbour.
-fn join_low<T: Item, N: Nodes>(
-    nodes: &mut N,
-    children: &mut Vec<Child>,
-) -> Result<(), N::Error> {
+fn join_low<T: Item, N: Nodes>(nodes: &mut N, children: &mut Vec<Child>) -> Result<(), N::Error> {
     let is_low = |child: &Child| {
         usize::try_from(child.node.chunk.plain).is_ok_and(|bytes| bytes < NODE_BYTES_LOW)
     };

@@ -236,10 +236,15 @@ impl Content {
         match self {
             Self::Inline(_) => {}
             Self::Extents(extents) => {
-                let chunks: usize = extents.iter().map(Extent::chunks).fold(0, usize::saturating_add);
+                let chunks: usize =
+                    extents.iter().map(Extent::chunks).fold(0, usize::saturating_add);
                 if chunks > ENTRY_CHUNKS_MAX {
                     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-                    return Err(past("chunks of an entry", number(chunks), number(ENTRY_CHUNKS_MAX)));
+                    return Err(past(
+                        "chunks of an entry",
+                        number(chunks),
+                        number(ENTRY_CHUNKS_MAX),
+                    ));
                 }
             }
             Self::Paged(pages) if pages.levels > LEVELS_MAX => {
@@ -319,9 +324,7 @@ impl Entry {
     #[must_use]
     pub fn totals(&self) -> Totals {
         match &self.kind {
-            Kind::File(content) => {
-                Totals { files: 1, bytes: content.bytes(), ..Totals::default() }
-            }
+            Kind::File(content) => Totals { files: 1, bytes: content.bytes(), ..Totals::default() },
             Kind::Directory(directory) => {
                 let below = directory.totals();
                 Totals { directories: below.directories.saturating_add(1), ..below }

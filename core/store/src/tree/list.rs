@@ -106,7 +106,9 @@ impl Walk {
                 if self.open.len() >= PATH_NAMES_MAX {
                     let limit = u64::try_from(PATH_NAMES_MAX).unwrap_or(u64::MAX);
                     let value = limit.saturating_add(1);
-                    return Err(StoreError::PastLimit { what: "names of a path", value, limit }.into());
+                    return Err(
+                        StoreError::PastLimit { what: "names of a path", value, limit }.into()
+                    );
                 }
                 self.path.push(entry.name.clone());
                 self.open.push(Listing::new(directory));

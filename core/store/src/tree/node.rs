@@ -154,10 +154,7 @@ impl NodeBuffer {
 }
 
 /// Saves items as nodes of about equal length.
-pub(super) fn save<T: Item, N: Nodes>(
-    nodes: &mut N,
-    items: &[T],
-) -> Result<Vec<Child>, N::Error> {
+pub(super) fn save<T: Item, N: Nodes>(nodes: &mut N, items: &[T]) -> Result<Vec<Child>, N::Error> {
     let encoded: Vec<Vec<u8>> = items.iter().map(acre_codec::encode).collect();
     let bytes: usize = encoded.iter().map(Vec::len).fold(0, usize::saturating_add);
     let count = bytes.div_ceil(NODE_BYTES_FULL.saturating_sub(HEAD_BYTES)).max(1);
