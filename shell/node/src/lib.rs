@@ -1,1 +1,22 @@
-//! To come.
+//! A node: keeps shards for contracts that name it, serves and proves them, and forgets on demand.
+//!
+//! It trusts nobody: who may store is read from the ledger with a proof, what is stored must be
+//! signed by the contract's writer and hash to its root, and what it serves the reader checks
+//! again. It holds no key of any user. Storage is `acre_disk`, calls come through `acre_net`.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod contracts;
+mod error;
+mod housekeeping;
+mod inventory;
+mod limits;
+mod register;
+mod run;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+pub use contracts::{ContractSource, Unknown};
+pub use error::NodeError;
+pub use run::{Config, Node, Offer};
+pub use shelf::Shelf;

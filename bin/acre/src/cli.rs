@@ -1,0 +1,332 @@
+//! The command line (DESIGN section 8; stable). Completions are made from these definitions.
+
+use std::path::PathBuf;
+
+use acre_types::{Amount, Profile};
+use clap::{Args, Parser, Subcommand};
+
+/// A cloud that its users own.
+#[derive(Parser)]
+#[command(name = "acre", version, about, propagate_version = true, disable_version_flag = true)]
+#[command(after_help = "Begin with:  acre up     then:  acre put ~/Documents     and:  acre tour")]
+pub(crate) struct Cli {
+    /// Where identity, context and a local grid are kept [default: $ACRE_HOME, or the data directory of XDG].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print data as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Only data and errors: no progress, no advice.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start a whole grid on this machine: validator, nodes and gateway, each a process of its own.
+    Up(Up),
+    /// Stop the grid on this machine; what it stores stays.
+    Down,
+    /// Who is there, and are they well.
+    Status,
+    /// Store a file or a directory.
+    Put(Put),
+    /// Fetch what was stored, by name or by object.
+    Get(Get),
+    /// List stored names.
+    Ls(Ls),
+    /// Remove stored names.
+    Rm(Rm),
+    /// Rename or move a stored name.
+    Mv(Mv),
+    /// Where the shards of a stored name lie, and how many losses it bears.
+    Explain(Explain),
+    /// Bring everything back to full redundancy.
+    Repair(Repair),
+    /// Identity: the 24 words and the keys that grow from them.
+    #[command(subcommand)]
+    Id(Id),
+    /// Nodes.
+    #[command(subcommand)]
+    Node(Node),
+    /// Farms.
+    #[command(subcommand)]
+    Farm(Farm),
+    /// Tokens.
+    #[command(subcommand)]
+    Wallet(Wallet),
+    /// The ledger, checked against its validators' certificates.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Validators.
+    #[command(subcommand)]
+    Validator(Validator),
+    /// The status page's process (started by `up`).
+    #[command(subcommand, hide = true)]
+    Gateway(Gateway),
+    /// The guided five minutes, on a real directory.
+    Tour(Tour),
+    /// Check this machine and this home, a line each.
+    Doctor,
+    /// Completions for a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+    /// The version.
+    Version,
+}
+
+impl Command {
+    /// Whether this is a long-running process that keeps a log.
+    pub(crate) const fn is_role(&self) -> bool {
+        matches!(
+            self,
+            Self::Node(Node::Run(_)) | Self::Validator(Validator::Run(_)) | Self::Gateway(_)
+        )
+    }
+}
+
+/// A role's process.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// Its directory.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Stop when standard input ends.
+    #[arg(long, hide = true)]
+    pub(crate) supervised: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Up {
+    /// Node processes, each with a site, a farm and an operator of its own.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(crate) nodes: u16,
+    /// Validators. One today; several come with the next release.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
+    pub(crate) validators: u8,
+    /// Space that each node offers.
+    #[arg(long, default_value = "64GiB", value_name = "SIZE")]
+    pub(crate) capacity: acre_types::Bytes,
+    /// Return when the grid is ready and leave it running.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// This is the process that `--detach` left behind.
+    #[arg(long, hide = true)]
+    pub(crate) supervisor: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Put {
+    /// A file or a directory.
+    pub(crate) path: PathBuf,
+    /// tiny, ten, standard, lean, wide or fortress.
+    #[arg(long, default_value = "standard")]
+    pub(crate) profile: Profile,
+    /// The name to store it under [default: / and the last part of PATH].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to: Option<String>,
+    /// Store at once or not at all: wait until every shard is in place, not only enough of them.
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Get {
+    /// A stored name, or an object as `put` printed it.
+    pub(crate) name: String,
+    /// Where to write [default: the last part of NAME, in this directory]. Must not exist.
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Ls {
+    /// Sizes, times and profiles too.
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// A stored name.
+    #[arg(default_value = "/")]
+    pub(crate) path: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Rm {
+    /// Stored names.
+    #[arg(required = true)]
+    pub(crate) names: Vec<String>,
+    /// Also directories and all below them.
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Mv {
+    /// A stored name.
+    pub(crate) from: String,
+    /// The new name, or a directory to move into.
+    pub(crate) to: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A stored name, or an object as `put` printed it.
+    pub(crate) name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Repair {
+    /// Do not wait for a lost place to return, and return when all is repaired.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Id {
+    /// Draw 24 new words.
+    New,
+    /// The public side of this identity.
+    Show,
+    /// Print the 24 words.
+    Words,
+    /// Make a home from 24 words and the address of a grid; everything stored comes back with it.
+    Restore {
+        /// A file with the 24 words.
+        #[arg(long, value_name = "FILE")]
+        words_file: PathBuf,
+        /// A local grid's home, or its genesis file.
+        #[arg(long, value_name = "GRID")]
+        grid: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Node {
+    /// Run a node from its directory.
+    Run(Run),
+    /// Prepare a directory for a node of a farm, with that farm's token.
+    Join {
+        /// The node's directory.
+        #[arg(long)]
+        dir: PathBuf,
+        /// A file with the farm-signed token (`acre farm token`).
+        #[arg(long)]
+        token_file: PathBuf,
+        /// A local grid's home, or its genesis file.
+        #[arg(long)]
+        grid: PathBuf,
+        /// Where the node stands.
+        #[arg(long)]
+        site: String,
+        /// Two capital letters.
+        #[arg(long)]
+        country: acre_types::Country,
+        /// Space to offer.
+        #[arg(long)]
+        capacity: acre_types::Bytes,
+        /// Address and port to listen on.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: std::net::SocketAddr,
+    },
+    /// All nodes on the ledger.
+    List,
+    /// One node.
+    Show {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Kill a node of the local grid, as a power cut would (it stays dead until `start`).
+    Stop {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Start a stopped node of the local grid.
+    Start {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Farm {
+    /// Register a farm that this account owns.
+    Create {
+        /// Its name.
+        name: String,
+    },
+    /// All farms, or one.
+    Show {
+        /// Its number.
+        id: Option<acre_types::FarmId>,
+    },
+    /// Sign a token with which a node may join.
+    Token {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Wallet {
+    /// What this account has.
+    Balance,
+    /// Send tokens.
+    Send {
+        /// An account.
+        to: acre_types::AccountId,
+        /// In TFT, as in 12.5.
+        amount: Amount,
+    },
+    /// Transfers of this account that the validator still remembers.
+    History,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Ledger {
+    /// Chain, height, state root, time, validators.
+    Info,
+    /// One block.
+    Block {
+        /// Its height.
+        height: u64,
+    },
+    /// One transaction.
+    Tx {
+        /// Its id.
+        id: acre_types::Digest,
+    },
+    /// An object with its proof: account ID, twin HANDLE, farm N, node ID, contract N, totals.
+    Get {
+        /// account, twin, farm, node, contract, totals or parameters.
+        kind: String,
+        /// Which one.
+        id: Option<String>,
+    },
+    /// Check certificates and proofs of the newest state, trusting no validator's word.
+    Verify,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Validator {
+    /// Run a validator from its directory.
+    Run(Run),
+    /// Who votes.
+    List,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Gateway {
+    /// Run the gateway from its directory.
+    Run(Run),
+}
+
+#[derive(Args)]
+pub(crate) struct Tour {
+    /// A real directory to store [default: /usr/share/doc, or what stands for it].
+    pub(crate) directory: Option<PathBuf>,
+    /// Do not pause between the steps.
+    #[arg(long)]
+    pub(crate) no_pause: bool,
+}

@@ -1,0 +1,141 @@
+//! Which grid a home belongs to, and where its validators answer.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use acre_ledger::Genesis;
+use acre_types::PublicKey;
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{Code, Failure, Outcome};
+use crate::home::{Home, write_file};
+
+const GENESIS: &str = "genesis";
+const PEERS: &str = "peers.json";
+const SOURCE: &str = "source.json";
+
+/// A grid as its clients know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) genesis: Genesis,
+    pub(crate) validators: Vec<(PublicKey, SocketAddr)>,
+}
+
+/// Where validators answer now; ports of a local grid may change from one start to the next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Peer {
+    key: PublicKey,
+    address: SocketAddr,
+}
+
+/// Where a home looks for the present addresses.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Source {
+    grid: Option<PathBuf>,
+}
+
+impl Context {
+    /// The grid whose genesis and peers lie in a directory.
+    pub(crate) fn of_grid(grid: &Path) -> Outcome<Self> {
+        let genesis = read_genesis(&grid.join(GENESIS))?;
+        let validators = match read_peers(grid)? {
+            Some(peers) => peers,
+            None => addresses_of(&genesis)?,
+        };
+        Ok(Self { genesis, validators })
+    }
+
+    /// The grid of a home.
+    pub(crate) fn of_home(home: &Home) -> Outcome<Self> {
+        let folder = home.context();
+        let genesis = folder.join(GENESIS);
+        if !genesis.exists() {
+            let what = format!("{} belongs to no grid yet", home.root().display());
+            return Err(Failure::new(Code::NotFound, what)
+                .hint("acre up (a grid of your own), or acre id restore --words-file FILE --grid GRID")
+                .into());
+        }
+        let genesis = read_genesis(&genesis)?;
+        let source: Source = match std::fs::read(folder.join(SOURCE)) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .with_context(|| folder.join(SOURCE).display().to_string())?,
+            Err(_) => Source::default(),
+        };
+        let peers = source.grid.as_deref().map(read_peers).transpose()?.flatten();
+        let validators = match peers {
+            Some(peers) => peers,
+            None => addresses_of(&genesis)?,
+        };
+        Ok(Self { genesis, validators })
+    }
+
+    /// Lets `home` belong to the grid that `given` names: a local grid's home, or a genesis file.
+    pub(crate) fn adopt(home: &Home, given: &Path) -> Outcome<Self> {
+        let given = std::path::absolute(given)?;
+        let (file, grid) = if given.is_dir() {
+            let grid = given.join("grid");
+            (grid.join(GENESIS), Some(grid))
+        } else {
+            (given, None)
+        };
+        let genesis = read_genesis(&file)?;
+        let folder = home.context();
+        write_file(&folder.join(GENESIS), &genesis.to_bytes())?;
+        write_file(&folder.join(SOURCE), &serde_json::to_vec_pretty(&Source { grid })?)?;
+        Self::of_home(home)
+    }
+}
+
+/// Writes the genesis of a new grid.
+pub(crate) fn write_genesis(grid: &Path, genesis: &Genesis) -> Outcome {
+    write_file(&grid.join(GENESIS), &genesis.to_bytes())
+}
+
+/// Whether a grid was made in this directory.
+pub(crate) fn has_genesis(grid: &Path) -> bool {
+    grid.join(GENESIS).exists()
+}
+
+/// Tells clients and nodes where the validators of a local grid answer now.
+pub(crate) fn write_peers(grid: &Path, validators: &[(PublicKey, SocketAddr)]) -> Outcome {
+    let peers: Vec<Peer> =
+        validators.iter().map(|(key, address)| Peer { key: *key, address: *address }).collect();
+    write_file(&grid.join(PEERS), &serde_json::to_vec_pretty(&peers)?)
+}
+
+fn read_peers(grid: &Path) -> Outcome<Option<Vec<(PublicKey, SocketAddr)>>> {
+    let path = grid.join(PEERS);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(path.display().to_string()),
+    };
+    let peers: Vec<Peer> =
+        serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
+    Ok(Some(peers.into_iter().map(|peer| (peer.key, peer.address)).collect()))
+}
+
+fn read_genesis(path: &Path) -> Outcome<Genesis> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(Code::NotFound, format!("no genesis in {}: {error}", path.display()))
+            .hint("name the home of a grid that `acre up` made, or its file grid/genesis")
+    })?;
+    Genesis::decode(&bytes).map_err(|error| {
+        Failure::new(Code::Damaged, format!("{} is no genesis: {error}", path.display()))
+            .state("nothing was changed")
+            .into()
+    })
+}
+
+fn addresses_of(genesis: &Genesis) -> Outcome<Vec<(PublicKey, SocketAddr)>> {
+    genesis
+        .validators
+        .iter()
+        .map(|validator| {
+            let address = validator.address.as_str();
+            let address = address.parse().with_context(|| format!("validator at '{address}'"))?;
+            Ok((validator.key, address))
+        })
+        .collect()
+}

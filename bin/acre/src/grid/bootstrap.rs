@@ -1,0 +1,230 @@
+//! From an empty directory to a running grid; every step may be repeated after a crash.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use acre_chain::LedgerClient;
+use acre_codec::List;
+use acre_crypto::{Phrase, Secret, SigningKey};
+use acre_ledger::{Action, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator};
+use acre_net::{Endpoint, StaticBook};
+use acre_store::keys::Identity;
+use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, PublicKey, Text, UnixMs};
+use anyhow::{Context as _, anyhow};
+use tokio::task::JoinSet;
+
+use super::plan::{self, Place};
+use super::process::{self, Running, Spec};
+use super::supervisor::{Kind, Supervisor};
+use crate::context::{self, Context};
+use crate::exit::Outcome;
+use crate::home::{Home, write_secret};
+use crate::{random, role};
+
+/// What the owner of a local grid starts with. Worth nothing outside it.
+const USER_GRANT_TFT: u64 = 1_000_000;
+/// What each operator starts with: for fees.
+const OPERATOR_GRANT_TFT: u64 = 100;
+/// Operators that a genesis provides for, so that a grid can grow to so many nodes.
+const OPERATORS_MAX: usize = 200;
+/// A join token is used within seconds; a day covers any pause.
+const TOKEN_LIFE_MS: u64 = 24 * 3600 * 1000;
+
+const OPERATOR: &str = "acre 2026-11 operator of a local grid";
+const FOUNDATION: &str = "acre 2026-11 foundation of a local grid";
+
+/// What to start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) nodes: usize,
+    pub(crate) capacity: Bytes,
+}
+
+/// Tells how far it is; the supervisor's terminal or nobody listens.
+pub(crate) type Progress<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// Starts everything and returns the supervisor that keeps it.
+pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome<Supervisor> {
+    let grid = home.grid();
+    let seed = seed(&grid)?;
+    if !home.has_identity() {
+        home.keep(&Phrase::from_entropy(random::bytes()?))?;
+    }
+    let validator_dir = grid.join("validators/0");
+    if !context::has_genesis(&grid) {
+        make_genesis(&grid, &validator_dir, &seed, home)?;
+    }
+    let mut supervisor = Supervisor::new();
+    let spec =
+        Spec { name: "the validator".into(), role: &["validator", "run"], dir: validator_dir };
+    let validator = process::start(&spec).await?;
+    let address: SocketAddr = validator.ready.address.parse()?;
+    let key: PublicKey = validator.ready.id.parse()?;
+    supervisor.adopt(Kind::Validator, spec, None, validator);
+    context::write_peers(&grid, &[(key, address)])?;
+    let context = Context::adopt(home, home.root())?;
+    say("the validator makes blocks");
+
+    let ledger = ledger_client(&context).await?;
+    let started = nodes(&grid, plan, &seed, &ledger).await;
+    let started = match started {
+        Ok(started) => started,
+        Err(error) => {
+            supervisor.end_all().await;
+            return Err(error);
+        }
+    };
+    let count = started.len();
+    for (spec, place, running) in started {
+        supervisor.adopt(Kind::Node, spec, Some(place), running);
+    }
+    say(&format!("{count} nodes serve"));
+
+    let dir = grid.join("gateway");
+    role::gateway::prepare(&dir, &grid)?;
+    let spec = Spec { name: "the gateway".into(), role: &["gateway", "run"], dir };
+    let gateway = process::start(&spec).await?;
+    supervisor.adopt(Kind::Gateway, spec, None, gateway);
+    Ok(supervisor)
+}
+
+/// A ledger client of a process that only dials.
+pub(crate) async fn ledger_client(context: &Context) -> Outcome<LedgerClient> {
+    let book: StaticBook = context.validators.iter().copied().collect();
+    let key = SigningKey::from_seed(random::secret()?);
+    let endpoint = Endpoint::bind(&key, None, Arc::new(book)).await?;
+    let keys = context.validators.iter().map(|(key, _)| *key).collect();
+    Ok(LedgerClient::new(&context.genesis, endpoint, keys))
+}
+
+fn seed(grid: &Path) -> Outcome<Secret> {
+    let path = grid.join("seed");
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes = <[u8; 32]>::try_from(bytes.as_slice())
+                .map_err(|_| anyhow!("{} is not a seed of 32 bytes", path.display()))?;
+            Ok(Secret::new(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let seed = random::secret()?;
+            write_secret(&path, seed.expose())?;
+            Ok(seed)
+        }
+        Err(error) => Err(error).context(path.display().to_string()),
+    }
+}
+
+fn operator(seed: &Secret, number: usize) -> SigningKey {
+    SigningKey::from_seed(seed.derive(OPERATOR, &(number as u64).to_le_bytes()))
+}
+
+fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -> Outcome {
+    let user = Identity::new(home.phrase()?.root()).account_id();
+    let tft = |whole| Amount::tft(whole).context("a grant is in range");
+    let mut grants = vec![(user, tft(USER_GRANT_TFT)?)];
+    for number in 0..OPERATORS_MAX {
+        let account = AccountId::from(operator(seed, number).public());
+        grants.push((account, tft(OPERATOR_GRANT_TFT)?));
+    }
+    let rpc = drawn_address()?;
+    let settings =
+        role::validator::Settings { grid: grid.to_path_buf(), rpc, engine: drawn_address()? };
+    role::write_settings(validator_dir, &settings)?;
+    let key = role::key(validator_dir)?.public();
+    let foundation = SigningKey::from_seed(seed.derive(FOUNDATION, b"")).public();
+    let genesis = Genesis {
+        name: Text::new("local grid")?,
+        kind: GridKind::Local,
+        time: now()?,
+        validators: List::new(vec![Validator { key, address: Text::new(rpc.to_string())? }])?,
+        parameters: Parameters::default(),
+        foundation: foundation.into(),
+        grants: List::new(grants)?,
+    };
+    context::write_genesis(grid, &genesis)
+}
+
+/// A loopback address whose port is free now.
+fn drawn_address() -> Outcome<SocketAddr> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+fn now() -> Outcome<UnixMs> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(UnixMs(u64::try_from(since.as_millis())?))
+}
+
+type Started = (Spec, Place, Running);
+
+/// Makes farms and starts nodes, all at once; those that an earlier start made are kept.
+async fn nodes(
+    grid: &Path,
+    plan: Plan,
+    seed: &Secret,
+    ledger: &LedgerClient,
+) -> Outcome<Vec<Started>> {
+    let folder = grid.join("nodes");
+    let existing = std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    let mut starting = JoinSet::new();
+    for number in 0..plan.nodes.max(existing) {
+        let dir = folder.join(format!("{number:02}"));
+        let (operator, ledger, grid) = (operator(seed, number), ledger.clone(), grid.to_owned());
+        starting.spawn(async move {
+            let place = plan::place(number);
+            prepare(&dir, &grid, &place, plan.capacity, &operator, &ledger).await?;
+            let name = format!("node {number:02} in {}", place.site);
+            let spec = Spec { name, role: &["node", "run"], dir };
+            let running = process::start(&spec).await?;
+            Ok::<_, anyhow::Error>((number, (spec, place, running)))
+        });
+    }
+    let mut started = Vec::new();
+    while let Some(done) = starting.join_next().await {
+        started.push(done??);
+    }
+    started.sort_by_key(|(number, _)| *number);
+    Ok(started.into_iter().map(|(_, started)| started).collect())
+}
+
+/// Gives a new node its directory and its farm's token.
+async fn prepare(
+    dir: &Path,
+    grid: &Path,
+    place: &Place,
+    capacity: Bytes,
+    operator: &SigningKey,
+    ledger: &LedgerClient,
+) -> Outcome {
+    if dir.join("settings.json").exists() {
+        return Ok(());
+    }
+    let key = role::key(dir)?.public();
+    let farm = farm(place, operator, ledger).await?;
+    let expires = UnixMs(now()?.0.saturating_add(TOKEN_LIFE_MS));
+    let token =
+        JoinToken { chain: ledger.chain(), farm, node: Some(NodeId::from(key)), expires };
+    role::node::write_token(dir, &SignedJoinToken::new(token, operator))?;
+    let settings = role::node::Settings {
+        grid: grid.to_owned(),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        site: place.site.clone(),
+        country: place.country,
+        capacity_bytes: capacity.0,
+    };
+    role::write_settings(dir, &settings)
+}
+
+/// The operator's farm, made if there is none yet.
+async fn farm(place: &Place, operator: &SigningKey, ledger: &LedgerClient) -> Outcome<FarmId> {
+    let account = AccountId::from(operator.public());
+    let first = |farms: Vec<(FarmId, _)>| farms.first().map(|(id, _)| *id);
+    if let Some(farm) = first(ledger.farms_of(account).await?) {
+        return Ok(farm);
+    }
+    let action = Action::CreateFarm { name: Text::new(&*place.farm)?, payout: account };
+    ledger.submit(operator, action).await?;
+    first(ledger.farms_of(account).await?).context("a farm just made is on the ledger")
+}

@@ -1,0 +1,229 @@
+//! `acre up`, `acre down`, `acre status`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+
+use super::bootstrap::{self, Plan, ledger_client};
+use super::control::{self, Answer, GridStatus, Request};
+use crate::cli;
+use crate::context::Context;
+use crate::exit::{Code, Failure, Outcome};
+use crate::home::Home;
+use crate::output::Output;
+
+/// Starts a grid and keeps it until it is told to stop.
+pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
+    let _lock = lock(home)?;
+    let begun = Instant::now();
+    let plan = Plan { nodes: usize::from(options.nodes), capacity: options.capacity };
+    let say = |line: &str| out.note(&format!("{line} ({:.1} s)", begun.elapsed().as_secs_f64()));
+    let mut supervisor = bootstrap::start(home, plan, &say).await?;
+    let status = supervisor.status();
+    let height = height(home).await;
+    let report = report(&status, height);
+    out.data(&report, || summary(&status, home, begun.elapsed().as_secs_f64()));
+    if options.supervisor {
+        // Whoever started this has read the line above and waits for its end.
+        out.close();
+    }
+    supervisor.serve(&home.grid()).await?;
+    out.note("the grid has stopped; what it stores stays");
+    Ok(())
+}
+
+fn lock(home: &Home) -> Outcome<File> {
+    let grid = home.grid();
+    std::fs::create_dir_all(&grid).with_context(|| grid.display().to_string())?;
+    let path = grid.join("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Failure::new(Code::Conflict, format!("a grid already runs in {}", grid.display()))
+            .state("it goes on as before")
+            .hint("acre status, acre down, or acre up --home DIR for a second grid")
+    })?;
+    Ok(file)
+}
+
+/// Starts `acre up` as a process of its own and returns when the grid is ready.
+pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
+    let grid = home.grid();
+    // Found out here, where there is somebody to tell.
+    drop(lock(home)?);
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(grid.join("log"))?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["up", "--json", "--supervisor", "--home"])
+        .arg(home.root())
+        .args(["--nodes", &options.nodes.to_string()])
+        .args(["--capacity", &options.capacity.0.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()?;
+    let stdout = child.stdout.take().context("standard output was piped")?;
+    out.note("starting a grid; the first time takes some seconds");
+    let mut text = String::new();
+    for line in BufReader::new(stdout).lines() {
+        text.push_str(&line?);
+        text.push('\n');
+        if let Ok(report) = serde_json::from_str::<Value>(&text) {
+            if let Some(error) = report.get("error").and_then(Value::as_str) {
+                return Err(Failure::new(Code::Failed, error).into());
+            }
+            out.data(&report, || ready_line(&report, home));
+            return Ok(());
+        }
+    }
+    let status = child.wait()?;
+    let what = format!("the grid did not start ({status})");
+    let tail = std::fs::read_to_string(grid.join("log")).unwrap_or_default();
+    let last = tail.lines().rev().take(6).collect::<Vec<_>>();
+    let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
+    Err(Failure::new(Code::Failed, format!("{what}; its log ends with:\n    {last}"))
+        .hint(format!("less {}", grid.join("log").display()))
+        .into())
+}
+
+fn ready_line(report: &Value, home: &Home) -> String {
+    let nodes = report["nodes"].as_array().map_or(0, Vec::len);
+    let dashboard = report["dashboard"].as_str().unwrap_or("no page");
+    format!(
+        "{nodes} nodes are ready. Status page: {dashboard}\n{}",
+        advice(home)
+    )
+}
+
+/// The words that the other commands need to find this grid.
+fn advice(home: &Home) -> String {
+    let option = match Home::find(None) {
+        Ok(default) if default.root() == home.root() => String::new(),
+        _ => format!(" --home {}", home.root().display()),
+    };
+    format!(
+        "  acre put{option} FILE    store something\n  acre tour{option}        the guided five minutes\n  acre down{option}        stop the grid"
+    )
+}
+
+fn summary(status: &GridStatus, home: &Home, seconds: f64) -> String {
+    let countries: std::collections::BTreeSet<_> =
+        status.nodes.iter().filter_map(|node| node.country.as_deref()).collect();
+    let dashboard = status.dashboard.as_deref().unwrap_or("no page");
+    format!(
+        "A grid of {} nodes in {} countries is ready after {seconds:.1} s. Status page: {dashboard}\n\
+         Its data and test tokens are for this machine only: {}\n{}\n\
+         Ctrl-C stops it.",
+        status.nodes.len(),
+        countries.len(),
+        home.root().display(),
+        advice(home),
+    )
+}
+
+/// `acre down`.
+pub(crate) fn down(home: &Home, out: &Output) -> Outcome {
+    match control::ask(&home.grid(), &Request::Down)? {
+        Answer::Done => {
+            out.data(&json!({ "stopped": true }), || {
+                "The grid has stopped; what it stores stays.".to_owned()
+            });
+            Ok(())
+        }
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+fn unexpected(answer: &Answer) -> anyhow::Error {
+    match answer {
+        Answer::Failed(why) => Failure::new(Code::Failed, why).into(),
+        Answer::NotFound(why) => Failure::new(Code::NotFound, why).hint("acre status").into(),
+        other => Failure::new(Code::Failed, format!("the grid said {other:?}")).into(),
+    }
+}
+
+/// `acre node stop|start`.
+pub(crate) fn switch(home: &Home, request: &Request, out: &Output) -> Outcome {
+    match control::ask(&home.grid(), request)? {
+        Answer::Done => {
+            let (id, state) = match request {
+                Request::Stop { id } => (id, "stopped"),
+                Request::Start { id } => (id, "running"),
+                Request::Status | Request::Down => return Ok(()),
+            };
+            out.data(&json!({ "id": id, "state": state }), || format!("node {id} is {state}"));
+            Ok(())
+        }
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+/// What the supervisor says of its processes.
+pub(crate) fn processes(home: &Home) -> Outcome<GridStatus> {
+    match control::ask(&home.grid(), &Request::Status)? {
+        Answer::Status(status) => Ok(status),
+        answer => Err(unexpected(&answer)),
+    }
+}
+
+/// `acre status`.
+pub(crate) async fn status(home: &Home, out: &Output) -> Outcome {
+    let status = processes(home)?;
+    let height = height(home).await;
+    out.data(&report(&status, height), || table(&status, height));
+    Ok(())
+}
+
+/// The newest certified height, if a validator answers.
+async fn height(home: &Home) -> Option<u64> {
+    let context = Context::of_home(home).ok()?;
+    let ledger = ledger_client(&context).await.ok()?;
+    ledger.totals().await.ok()?;
+    Some(ledger.seen().0)
+}
+
+fn report(status: &GridStatus, height: Option<u64>) -> Value {
+    json!({
+        "ready": status.ready && height.is_some(),
+        "dashboard": status.dashboard,
+        "s3": null,
+        "nodes": status.nodes,
+        "validators": status.validators,
+        "height": height,
+        "supervisor_pid": status.supervisor_pid,
+    })
+}
+
+fn table(status: &GridStatus, height: Option<u64>) -> String {
+    let mut lines = Vec::new();
+    let running = status.nodes.iter().filter(|node| node.state == "running").count();
+    lines.push(match height {
+        Some(height) => format!("ledger at height {height}, {running} of {} nodes run", status.nodes.len()),
+        None => "the ledger does not answer".to_owned(),
+    });
+    if let Some(dashboard) = &status.dashboard {
+        lines.push(format!("status page {dashboard}"));
+    }
+    lines.push(format!("{:<10} {:<8} {:>8}  {:<14} {}", "NODE", "STATE", "PID", "SITE", "FARM"));
+    for node in &status.nodes {
+        let pid = node.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        let site = format!(
+            "{}, {}",
+            node.site.as_deref().unwrap_or("?"),
+            node.country.as_deref().unwrap_or("?")
+        );
+        let farm = node.farm.as_deref().unwrap_or("?");
+        let id = node.id.get(..8).unwrap_or(&node.id);
+        lines.push(format!("{id:<10} {:<8} {pid:>8}  {site:<14} {farm}", node.state));
+    }
+    lines.join("\n")
+}
+
+/// Whether this path holds a grid at all.
+pub(crate) fn exists(grid: &Path) -> bool {
+    crate::context::has_genesis(grid)
+}

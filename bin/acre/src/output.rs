@@ -1,0 +1,124 @@
+//! What goes where: data on standard output, everything else on standard error.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+/// How to speak.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) const fn new(json: Form, quiet: Notes) -> Self {
+        Self { json: matches!(json, Form::Json), quiet: matches!(quiet, Notes::Hidden) }
+    }
+
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The answer: JSON, or words for people.
+    pub(crate) fn data(&self, value: &Value, words: impl FnOnce() -> String) {
+        let text = if self.json { value.to_string() } else { words() };
+        self.lines(&text);
+    }
+
+    /// Lines on standard output. A reader that went away is no error of ours.
+    pub(crate) fn lines(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// A remark, which scripts do not want.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.quiet && !self.json {
+            eprintln!("{line}");
+        }
+    }
+
+    /// Something that a person should know even in a script.
+    pub(crate) fn warn(&self, line: &str) {
+        eprintln!("warning: {line}");
+    }
+
+    /// Says that no more data comes, while the process goes on.
+    pub(crate) fn close(&self) {
+        if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stdout(&null);
+        }
+    }
+
+    /// A bar for `bytes` of work; plain lines every ten seconds where there is no terminal.
+    pub(crate) fn bar(&self, bytes: Option<u64>) -> Bar {
+        let is_hidden = self.quiet || self.json;
+        let is_terminal = std::io::stderr().is_terminal();
+        let target = if is_hidden || !is_terminal {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(bytes, target);
+        let template = match bytes {
+            Some(_) => "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
+            None => "{spinner} {bytes}  {bytes_per_sec}  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let lines = (!is_hidden && !is_terminal).then(std::time::Instant::now);
+        Bar { bar, lines: std::sync::Mutex::new(lines) }
+    }
+}
+
+/// Whether data is for scripts or for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Words,
+}
+
+/// Whether remarks are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    Shown,
+    Hidden,
+}
+
+/// A progress bar that also works where nobody draws.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    lines: std::sync::Mutex<Option<std::time::Instant>>,
+}
+
+/// Between two plain lines.
+const LINE_EVERY: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Bar {
+    /// So much is done, of so much in all (0: not known yet).
+    pub(crate) fn set(&self, done: u64, total: u64, message: &str) {
+        if total > 0 {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(done);
+        self.bar.set_message(message.to_owned());
+        let mut last = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(at) = last.as_mut()
+            && at.elapsed() >= LINE_EVERY
+        {
+            *at = std::time::Instant::now();
+            let (done, total) = (acre_types::Bytes(done), acre_types::Bytes(total));
+            eprintln!("{done} of {total}  {message}");
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,155 @@
+//! `acre gateway run`: the status page of a grid.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use acre_chain::LedgerClient;
+use acre_crypto::SigningKey;
+use acre_gate::{LedgerPart, NodePart, NodeState, Report, Source};
+use acre_net::rpc::{Caller, Message};
+use acre_net::{Endpoint, Service, StaticBook};
+use acre_store::protocol::{self, NodeStatus, Reply, Request};
+use acre_types::{FarmId, NodeId, PublicKey};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::Keeper;
+use crate::context::Context;
+use crate::exit::Outcome;
+use crate::grid::process::Ready;
+
+/// A node that has not said how it is by then counts as down on the page.
+const ANSWER: Duration = Duration::from_secs(2);
+const SHARD: Service = Service::new(protocol::SERVICE);
+
+/// A gateway's settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// The directory with genesis and peers.
+    pub(crate) grid: PathBuf,
+    pub(crate) listen: SocketAddr,
+}
+
+/// Makes the directory of a local grid's gateway.
+pub(crate) fn prepare(dir: &Path, grid: &Path) -> Outcome {
+    if dir.join("settings.json").exists() {
+        return Ok(());
+    }
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    super::write_settings(dir, &Settings { grid: grid.to_owned(), listen })
+}
+
+pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
+    let mut settings: Settings = super::read_settings(dir)?;
+    let context = Context::of_grid(&settings.grid)?;
+    let key = super::key(dir)?;
+    let source = Arc::new(GridSource::new(&context, &key).await?);
+    let wanted = super::free_address(settings.listen);
+    let listener = tokio::net::TcpListener::bind(wanted).await?;
+    settings.listen = listener.local_addr()?;
+    super::write_settings(dir, &settings)?;
+    let address = format!("http://{}", settings.listen);
+    Ready { id: key.public().to_string(), address }.announce()?;
+    let stop = async move {
+        if let Err(error) = super::told_to_stop(keeper).await {
+            tracing::error!(%error, "signals cannot be heard");
+        }
+    };
+    Ok(acre_gate::serve(listener, source, stop).await?)
+}
+
+/// Asks the ledger and the nodes.
+struct GridSource {
+    ledger: LedgerClient,
+    book: Arc<StaticBook>,
+    caller: Caller,
+}
+
+impl GridSource {
+    async fn new(context: &Context, key: &SigningKey) -> Outcome<Self> {
+        let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
+        let endpoint = Endpoint::bind(key, None, Arc::clone(&book) as _).await?;
+        let validators = context.validators.iter().map(|(key, _)| *key).collect();
+        let ledger = LedgerClient::new(&context.genesis, endpoint.clone(), validators);
+        Ok(Self { ledger, book, caller: Caller::new(endpoint, SHARD) })
+    }
+
+    async fn ledger_part(&self) -> Result<LedgerPart, acre_chain::ClientError> {
+        let (_, last) = self.ledger.info().await?;
+        let chain = self.ledger.chain().to_string();
+        Ok(match last {
+            Some(last) => LedgerPart {
+                chain,
+                height: last.height.0,
+                state_root: last.root.to_string(),
+                time_ms: last.time.0,
+            },
+            None => LedgerPart { chain, height: 0, state_root: String::new(), time_ms: 0 },
+        })
+    }
+
+    async fn nodes(&self) -> Vec<NodePart> {
+        let farms: BTreeMap<FarmId, String> = match self.ledger.farms().await {
+            Ok(farms) => {
+                farms.into_iter().map(|(id, farm)| (id, farm.name.to_string())).collect()
+            }
+            Err(_) => BTreeMap::new(),
+        };
+        let Ok(nodes) = self.ledger.nodes().await else { return Vec::new() };
+        let mut asking = JoinSet::new();
+        for (number, (id, node)) in nodes.into_iter().enumerate() {
+            let addresses =
+                node.addresses.iter().filter_map(|text| text.as_str().parse().ok()).collect();
+            self.book.insert(id.key(), addresses);
+            let caller = self.caller.clone();
+            let farm = farms.get(&node.farm).cloned().unwrap_or_else(|| node.farm.to_string());
+            asking.spawn(async move {
+                let status = ask(&caller, id).await;
+                let (used, shards) = status.as_ref().map_or((0, 0), |s| (s.used.0, s.shards));
+                let part = NodePart {
+                    id: id.to_string(),
+                    farm,
+                    site: node.site.to_string(),
+                    country: node.country.to_string(),
+                    state: if status.is_some() { NodeState::Up } else { NodeState::Down },
+                    capacity_bytes: node.capacity.storage.0,
+                    used_bytes: used,
+                    shards,
+                };
+                (number, part)
+            });
+        }
+        let mut parts = asking.join_all().await;
+        parts.sort_by_key(|(number, _)| *number);
+        parts.into_iter().map(|(_, part)| part).collect()
+    }
+}
+
+async fn ask(caller: &Caller, node: NodeId) -> Option<NodeStatus> {
+    let request = Message::new(acre_codec::encode(&Request::Status), Vec::new());
+    let key: PublicKey = node.key();
+    let reply = caller.call(key, request, ANSWER).await.ok()?;
+    match protocol::decode_reply(&reply.meta).ok()? {
+        Reply::Status(status) => Some(status),
+        _ => None,
+    }
+}
+
+impl Source for GridSource {
+    fn report(&self) -> Pin<Box<dyn Future<Output = Report> + Send + '_>> {
+        Box::pin(async {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Report {
+                taken_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+                ledger: self.ledger_part().await.map_err(|error| error.to_string()),
+                nodes: self.nodes().await,
+                volumes: Vec::new(),
+            }
+        })
+    }
+}

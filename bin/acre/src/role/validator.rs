@@ -1,0 +1,44 @@
+//! `acre validator run`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use acre_chain::{Config, Validator};
+use serde::{Deserialize, Serialize};
+
+use super::Keeper;
+use crate::context::Context;
+use crate::exit::Outcome;
+use crate::grid::process::Ready;
+
+/// A validator's settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// The directory with genesis and peers.
+    pub(crate) grid: PathBuf,
+    /// Where clients call.
+    pub(crate) rpc: SocketAddr,
+    /// Where other validators connect.
+    pub(crate) engine: SocketAddr,
+}
+
+pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
+    let mut settings: Settings = super::read_settings(dir)?;
+    let context = Context::of_grid(&settings.grid)?;
+    let config = Config {
+        rpc: super::free_address(settings.rpc),
+        engine: super::free_address(settings.engine),
+        ..Config::local(dir, context.genesis, super::key(dir)?)
+    };
+    let validator = Validator::start(config).await?;
+    (settings.rpc, settings.engine) = (validator.rpc_address(), validator.engine_address());
+    super::write_settings(dir, &settings)?;
+    let id = validator.key().to_string();
+    tracing::info!(%id, address = %settings.rpc, "validator ready");
+    Ready { id, address: settings.rpc.to_string() }.announce()?;
+    tokio::select! {
+        stop = super::told_to_stop(keeper) => stop?,
+        ended = validator.stopped() => ended?,
+    }
+    Ok(validator.stop().await?)
+}

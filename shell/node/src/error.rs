@@ -1,0 +1,22 @@
+//! What can keep a node from running.
+
+/// Why a node could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The shard log could not be opened.
+    #[error("the shard log could not be opened")]
+    Log(#[source] acre_disk::Error),
+    /// The address could not be listened on.
+    #[error("the network endpoint could not be started")]
+    Net(#[source] acre_net::NetError),
+    /// The ledger refused or could not be read.
+    #[error("the ledger did not take the node's registration")]
+    Ledger(#[source] acre_chain::ClientError),
+    /// What the node says of itself does not fit the ledger.
+    #[error("the node's description does not fit the ledger: {0}")]
+    Offer(String),
+    /// The node is not on the ledger and has no token to join with.
+    #[error("the node is on no farm and has no token to join one")]
+    NoToken,
+}
