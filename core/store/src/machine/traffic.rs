@@ -4,6 +4,9 @@
 //! nodes is at once known to the others. The shell starts operations, sends what it is told to
 //! send, keeps bodies under the number of the request until the operation is over, and feeds back
 //! answers it has checked. It times nothing: a request without an answer fails here.
+//!
+//! A shell that was busy itself must not take that for slow nodes: it feeds the answers that have
+//! arrived before it calls `wake`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -106,6 +106,14 @@ fn busy_places_are_tried_once_more() {
 }
 
 #[test]
+fn broken_connections_are_tried_once_more_before_the_read_fails() {
+    let mut cluster = stored(Profile::Tiny);
+    let soon = cluster.now.after(Duration::from_micros(500));
+    cluster.behave([0, 1], Behaviour::DeadUntil(soon));
+    assert!(cluster.get(pack(0), SMALL).is_ok());
+}
+
+#[test]
 fn one_slow_place_is_overtaken() {
     let mut cluster = stored(Profile::Standard);
     cluster.behave([5], Behaviour::Slow(Duration::from_secs(8)));

@@ -69,6 +69,18 @@ fn stale_places_are_outvoted_and_brought_up_to_date() {
 }
 
 #[test]
+fn reader_waits_a_moment_for_places_beyond_its_quorum() {
+    let mut cluster = Cluster::new(Profile::Standard);
+    // A write that just counted: 13 places have it, 4 of them lie about it, the others are slow.
+    for (i, known) in cluster.nodes.values_mut().enumerate() {
+        known.head = Some(head(if i < 15 { 1 } else { 2 }));
+    }
+    cluster.behave(11..15, Behaviour::Stale);
+    cluster.behave(15..24, Behaviour::Slow(Duration::from_millis(100)));
+    assert_eq!(read(&mut cluster).unwrap().newest, Some(head(2)));
+}
+
+#[test]
 fn too_few_answers_are_unavailable() {
     let mut cluster = Cluster::new(Profile::Standard);
     assert!(write(&mut cluster, 1).is_ok());

@@ -19,6 +19,8 @@ pub(super) enum Behaviour {
     Well,
     /// Refuses connections.
     Dead,
+    /// Refuses connections until then.
+    DeadUntil(Tick),
     /// Does what it is asked and never answers.
     Mute,
     Full,
@@ -253,6 +255,10 @@ impl Cluster {
         let mut delay = Duration::from_micros(5_000 + u64::from(to.0[0]) * 20);
         let answer = match behaviour {
             Behaviour::Dead => {
+                delay = Duration::from_millis(1);
+                Answer::Failed(Failure::Unreachable)
+            }
+            Behaviour::DeadUntil(until) if self.now < until => {
                 delay = Duration::from_millis(1);
                 Answer::Failed(Failure::Unreachable)
             }

@@ -114,6 +114,13 @@ fn last_resort_is_to_ask_places_in_back_off() {
 }
 
 #[test]
+fn broken_connection_is_tried_once_more_before_the_put_fails() {
+    let mut cluster = Cluster::with_spares(Profile::Tiny, 0);
+    cluster.behave([1], Behaviour::DeadUntil(cluster.now.after(Duration::from_micros(500))));
+    assert!(is_full(&cluster.put(pack(0))));
+}
+
+#[test]
 fn busy_places_are_asked_again_at_the_same_place() {
     let mut cluster = Cluster::with_spares(Profile::Ten, 2);
     cluster.behave(0..12, Behaviour::Busy(cluster.now.after(Duration::from_secs(4))));
