@@ -121,12 +121,12 @@ mod tests {
             for kernel in [Kernel::Portable, Kernel::best()] {
                 let mut hashes = [0; BLOCK];
                 let flags = kernel.scan(&bytes, &mut hashes);
-                for position in 0..BLOCK {
+                for (position, hash) in hashes.iter().enumerate() {
                     let newest = position + LOOK_BACK;
                     let wanted = (0..8).fold(0_u16, |sum, j| {
                         sum.wrapping_add(term(newest - j).wrapping_mul(P.wrapping_pow(j as u32)))
                     });
-                    assert_eq!(hashes[position], wanted, "{kernel:?} seed {seed} at {position}");
+                    assert_eq!(*hash, wanted, "{kernel:?} seed {seed} at {position}");
                     if is_candidate(wanted) {
                         assert!(flags & (1 << (position / GROUP)) != 0);
                     }

@@ -2,7 +2,7 @@
 //! boundaries near it and everything else is found again by its id.
 //!
 //! A boundary may follow a byte where two hashes agree: a cheap one of the last 8 bytes, computed
-//! for many positions at once ([`kernel`]), and, where that one is small, a strong one of the last
+//! for many positions at once (module `kernel`), and, where that one is small, a strong one of the last
 //! 32. Both look only at content within [`CHUNK_BYTES_MIN`] before the boundary, so where a stream
 //! is cut does not depend on the sizes of the buffers it comes in, nor on what stood before.
 //! As in `FastCDC` (Xia et al., USENIX ATC 2016) a stricter rule holds before the normal length and a

@@ -127,7 +127,7 @@ impl Builder {
     /// Seals `plain` into the open pack, or into a new one if it does not fit.
     ///
     /// # Errors
-    /// [`StoreError::ChunkTooLong`], [`StoreError::BadHeader`] never.
+    /// [`StoreError::ChunkTooLong`].
     pub fn add(&mut self, plain: &[u8]) -> Result<Added, StoreError> {
         let bytes_max = self.chunk_bytes_max();
         if plain.len() > bytes_max {

@@ -1,5 +1,5 @@
 use acre_crypto::{Secret, SigningKey, aead::AeadKey};
-use acre_types::{ContractId, PackId};
+use acre_types::ContractId;
 use bytes::Bytes;
 
 use super::*;
@@ -258,5 +258,4 @@ fn pieces_join_to_the_range() {
     assert!(Layout::new(Profile::Tiny, PackClass::Data, 0).is_err());
     assert!(Layout::new(Profile::Tiny, PackClass::Data, 512 * 1024 + 1).is_err());
     assert!(Layout::new(Profile::Tiny, PackClass::Data, 512 * 1024).is_ok());
-    let _ = PackId([0; 16]);
 }

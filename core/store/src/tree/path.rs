@@ -68,13 +68,16 @@ enum Missing {
 }
 
 /// The directories along a path, from the root: each with the entry that stands for it in the one
-/// above. `None` if one is missing and none shall be made.
+/// above.
+type Way = Vec<(Directory, Option<Entry>)>;
+
+/// Goes down a path. `None` if a directory is missing and none shall be made.
 fn descend<N: Nodes>(
     nodes: &mut N,
     root: &Directory,
     path: &[Name],
     missing: Missing,
-) -> Result<Option<Vec<(Directory, Option<Entry>)>>, N::Error> {
+) -> Result<Option<Way>, N::Error> {
     check_depth(path)?;
     let mut way = vec![(*root, None)];
     let mut directory = *root;
@@ -97,11 +100,7 @@ fn descend<N: Nodes>(
 }
 
 /// Applies a change to the last directory of a way and renews all above it.
-fn ascend<N: Nodes>(
-    nodes: &mut N,
-    way: Vec<(Directory, Option<Entry>)>,
-    mut change: Change,
-) -> Result<Directory, N::Error> {
+fn ascend<N: Nodes>(nodes: &mut N, way: Way, mut change: Change) -> Result<Directory, N::Error> {
     let mut changed = Directory::empty();
     for (directory, entry) in way.into_iter().rev() {
         changed = apply(nodes, &directory, std::slice::from_ref(&change))?;
