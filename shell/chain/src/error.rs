@@ -139,6 +139,9 @@ pub enum Refused {
     /// It waited for earlier ones that did not come.
     #[error("the transactions before this one did not come in time")]
     WaitedTooLong,
+    /// The validator's own state is damaged: it will stop, others will do.
+    #[error("the validator cannot tell: its own state is damaged")]
+    Unable,
     /// Bytes that are no transaction.
     #[error("these bytes are no transaction")]
     Malformed,
@@ -177,8 +180,7 @@ impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused(refusal) => refusal.into(),
-            // The validator's own trouble: it stops at the next block, others will do.
-            _ => Self::PoolFull,
+            _ => Self::Unable,
         }
     }
 }

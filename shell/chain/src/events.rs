@@ -21,6 +21,9 @@ use crate::protocol::{Finality, Frame, Subscribe};
 use crate::service::finality_of;
 use crate::shared::Shared;
 
+/// Blocks of the past looked at before other tasks get their turn: about a millisecond.
+const BLOCKS_AT_A_TIME: u64 = 128;
+
 /// The server of streams.
 #[derive(Clone)]
 pub(crate) struct Feed {
@@ -84,6 +87,9 @@ impl Feed {
                     spoken = Instant::now();
                 }
                 next += 1;
+                if next.is_multiple_of(BLOCKS_AT_A_TIME) {
+                    tokio::task::yield_now().await;
+                }
             }
             tokio::select! {
                 changed = head.changed() => changed.map_err(|_| End::Stopping)?,

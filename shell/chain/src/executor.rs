@@ -7,6 +7,9 @@
 //! * Readers see a block only once a certificate proves it final: with several validators some
 //!   blocks have none of their own and become visible with a later one.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,7 +101,7 @@ impl Executor {
         }
         let head = last.as_ref().and_then(|(_, header, stored)| head_of(header, stored, &state));
         let mut pool = Mempool::new(PoolLimits::default(), state.clone(), height, UnixMs(time));
-        remember_recent(&store, height, &mut pool)?;
+        remember_recent(&store, &mut pool)?;
         let shared = Shared::new(pool, head.map(Arc::new), store.reader());
         let genesis = EngineGenesis {
             payload: Bytes::new(),
@@ -354,11 +357,11 @@ fn head_of(header: &Header, stored: &StoredHead, state: &State) -> Option<Head> 
 }
 
 /// Fills the list of recent transactions from the newest blocks.
-fn remember_recent(store: &Store, height: u64, pool: &mut Mempool) -> Result<(), StoreError> {
+fn remember_recent(store: &Store, pool: &mut Mempool) -> Result<(), StoreError> {
     let reader = store.reader();
     let mut blocks = Vec::new();
     let mut count = 0;
-    for height in store.body_heights().take_while(|given| *given <= height) {
+    for height in store.body_heights() {
         if count >= RECENT_TRANSACTIONS {
             break;
         }

@@ -28,6 +28,8 @@ pub mod protocol;
 mod service;
 mod shared;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod validator;
 
 pub use client::LedgerClient;

@@ -6,6 +6,9 @@
 //! transaction. Whoever waits for a transaction learns what became of it, once: committed, or
 //! refused with the reason.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -110,6 +113,12 @@ impl Mempool {
             recent: HashMap::new(),
             recent_order: VecDeque::new(),
         }
+    }
+
+    /// The state after the last applied block.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// Transactions waiting.

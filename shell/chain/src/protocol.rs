@@ -11,6 +11,7 @@
 use acre_codec::{Blob, Decode, Encode, List};
 use acre_engine::FinalityProof;
 use acre_engine::limits::{MAX_CERTIFICATE_BYTES, MAX_HEADER_BYTES, MAX_PROOF_HEADERS};
+use acre_ledger::limits::PAYLOAD_BYTES_MAX;
 use acre_ledger::{Event, Key, Proof};
 use acre_net::Service;
 use acre_types::{Digest, Height, Text};
@@ -109,7 +110,7 @@ pub enum Reply {
         /// That it is final.
         finality: Finality,
         /// Its transactions: the codec of [`acre_ledger::Payload`], whose hash is in the header.
-        payload: Vec<u8>,
+        payload: Blob<PAYLOAD_BYTES_MAX>,
     },
     /// The transaction is in this block. Not proven.
     Found {

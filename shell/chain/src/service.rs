@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acre_codec::List;
+use acre_codec::{Blob, List};
 use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction, Verified};
 use acre_net::rpc::{Handler, Message};
 use acre_types::{AccountId, Digest, Height, PublicKey, Text};
@@ -152,6 +152,8 @@ impl Ledger {
             Some(body) if !body.payload.is_empty() => body.payload,
             _ => acre_ledger::Payload::empty().to_bytes(),
         };
+        let payload =
+            Blob::new(payload).map_err(|_| StoreError::Damaged { what: "payload of a block" })?;
         Ok(Reply::Block { finality, payload })
     }
 }

@@ -13,8 +13,6 @@
 
 mod events;
 mod lists;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 use std::sync::Arc;
