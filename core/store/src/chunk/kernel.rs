@@ -105,6 +105,18 @@ fn scan(bytes: &[u8; LOADED], hashes: &mut [u16; BLOCK]) -> u8 {
     flags
 }
 
+/// The hash at byte `newest`, as the module header defines it.
+#[cfg(test)]
+pub(super) fn by_definition(bytes: &[u8], newest: usize) -> u16 {
+    let term = |at: usize| {
+        let byte = u16::from(bytes[at]);
+        byte.wrapping_mul(0x9E35).wrapping_add(0x3C6F).wrapping_mul(byte ^ 0x02A7)
+    };
+    (0..8_u32).fold(0_u16, |sum, j| {
+        sum.wrapping_add(term(newest - j as usize).wrapping_mul(P.wrapping_pow(j)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,18 +126,12 @@ mod tests {
     fn every_kernel_gives_the_hash_by_definition() {
         for seed in 0..20 {
             let bytes: [u8; LOADED] = random_bytes(seed, LOADED).try_into().unwrap();
-            let term = |at: usize| {
-                let byte = u16::from(bytes[at]);
-                byte.wrapping_mul(0x9E35).wrapping_add(0x3C6F).wrapping_mul(byte ^ 0x02A7)
-            };
             for kernel in [Kernel::Portable, Kernel::best()] {
                 let mut hashes = [0; BLOCK];
                 let flags = kernel.scan(&bytes, &mut hashes);
                 for (position, hash) in hashes.iter().enumerate() {
                     let newest = position + LOOK_BACK;
-                    let wanted = (0..8).fold(0_u16, |sum, j| {
-                        sum.wrapping_add(term(newest - j).wrapping_mul(P.wrapping_pow(j as u32)))
-                    });
+                    let wanted = by_definition(&bytes, newest);
                     assert_eq!(*hash, wanted, "{kernel:?} seed {seed} at {position}");
                     if is_candidate(wanted) {
                         assert!(flags & (1 << (position / GROUP)) != 0);

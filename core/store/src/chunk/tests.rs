@@ -25,6 +25,24 @@ fn chunks_stay_within_their_limits_and_near_the_average() {
 }
 
 #[test]
+fn cuts_where_the_rule_says_at_every_position() {
+    let bytes = random_bytes(6, 6 << 20);
+    let mut start = 0;
+    for length in lengths(Chunker::content(), &bytes) {
+        let rest = &bytes[start..];
+        let wanted = (CHUNK_BYTES_MIN..CHUNK_BYTES_MAX.min(rest.len()))
+            .find(|length| {
+                let bits = if *length < NORMAL_BYTES { STRICT_BITS } else { LOOSE_BITS };
+                kernel::is_candidate(kernel::by_definition(rest, length - 1))
+                    && strong_hash(&rest[length - WINDOW..*length]).leading_zeros() >= bits
+            })
+            .unwrap_or(CHUNK_BYTES_MAX.min(rest.len()));
+        assert_eq!(length, wanted, "from {start}");
+        start += length;
+    }
+}
+
+#[test]
 fn boundaries_do_not_depend_on_buffer_sizes() {
     let bytes = random_bytes(2, 3 << 20);
     let wanted = lengths(Chunker::content(), &bytes);
