@@ -77,6 +77,9 @@ pub enum StoreError {
     /// A write failed before; only opening again tells what is there.
     #[error("the state must be opened again after a failed write")]
     Poisoned,
+    /// The store was dropped: the validator is stopping.
+    #[error("the state is closed")]
+    Closed,
 }
 
 impl StoreError {

@@ -174,8 +174,9 @@ async fn answer_older_than_one_seen_is_refused() {
     let client = client_of(&grid, &liar, None).await;
     let first = client.account(rich).await.unwrap();
     let pay = Action::Transfer { to: AccountId([5; 32]), amount: Amount(1) };
-    // The replayed state has the number that is still right, so this goes through.
-    let committed = client.submit(&key(1), pay).await.unwrap();
+    let honest = grid.client(&validator).await;
+    let signed = honest.prepare(rich, &key(1), &[pay]).await.unwrap().remove(0);
+    let committed = client.send(&signed).await.unwrap();
     assert!(client.seen() >= committed.height);
     let stale = client.account(rich).await;
     assert!(matches!(stale, Err(ClientError::Stale { .. })), "{stale:?} after {first:?}");

@@ -102,6 +102,21 @@ async fn subscriber_hears_of_each_block_with_events_and_resumes() {
     let mut late = client.subscribe(heights[1]);
     assert_eq!(late.next().await.unwrap().block.height, heights[1]);
     assert_eq!(late.next().await.unwrap().block.height, heights[2]);
+
+    // The stream outlives the validator.
+    validator.stop().await.unwrap();
+    let validator = grid.start().await;
+    let client = grid.client(&validator).await;
+    let pay = Action::Transfer { to, amount: Amount(4) };
+    let committed = client.submit(&key(1), pay).await.unwrap();
+    let mut resumed = client.subscribe(late.position());
+    let heard = loop {
+        let block = resumed.next().await.unwrap();
+        if !block.events.is_empty() {
+            break block.block.height;
+        }
+    };
+    assert_eq!(heard, committed.height);
     validator.stop().await.unwrap();
 }
 

@@ -24,7 +24,7 @@ mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use acre_codec::{Blob, Decode, Encode};
 use acre_types::Digest;
@@ -170,9 +170,10 @@ pub struct Loaded {
     pub last: Option<(u64, Head)>,
 }
 
-/// Reads of committed blocks, from any thread; never sees half a block.
+/// Reads of committed blocks, from any thread; never sees half a block. Does not keep the file open:
+/// once the store is dropped, reads fail.
 #[derive(Clone)]
-pub struct Reader(Arc<Database>);
+pub struct Reader(Weak<Database>);
 
 impl Store {
     /// Opens the store in `file`, or makes it from the genesis `leaves`. Either way every leaf as of
@@ -228,7 +229,7 @@ impl Store {
     /// Reads of what is committed.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader(Arc::clone(&self.database))
+        Reader(Arc::downgrade(&self.database))
     }
 
     /// Height of the last block.
@@ -431,9 +432,10 @@ impl Reader {
     /// Heights kept, lowest and highest; `None` before the first block.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
+    /// [`StoreError::Database`], [`StoreError::Closed`].
     pub fn range(&self) -> Result<Option<(u64, u64)>, StoreError> {
-        let transaction = self.0.begin_read().map_err(|e| reading(e.into()))?;
+        let database = self.0.upgrade().ok_or(StoreError::Closed)?;
+        let transaction = database.begin_read().map_err(|e| reading(e.into()))?;
         let blocks = transaction.open_table(BLOCKS).map_err(|e| reading(e.into()))?;
         let first = blocks.first().map_err(|e| reading(e.into()))?;
         let last = blocks.last().map_err(|e| reading(e.into()))?;
@@ -443,7 +445,7 @@ impl Reader {
     /// The head of a block; `None` if it is not there (yet, or any more).
     ///
     /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    /// [`StoreError::Database`], [`StoreError::Damaged`], [`StoreError::Closed`].
     pub fn head(&self, height: u64) -> Result<Option<Head>, StoreError> {
         self.get(BLOCKS, "head of a block", height)
     }
@@ -451,7 +453,7 @@ impl Reader {
     /// The body of a block; `None` if it has none or is not there.
     ///
     /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    /// [`StoreError::Database`], [`StoreError::Damaged`], [`StoreError::Closed`].
     pub fn body(&self, height: u64) -> Result<Option<Body>, StoreError> {
         self.get(BODIES, "body of a block", height)
     }
@@ -462,7 +464,8 @@ impl Reader {
         what: &'static str,
         height: u64,
     ) -> Result<Option<T>, StoreError> {
-        let transaction = self.0.begin_read().map_err(|e| reading(e.into()))?;
+        let database = self.0.upgrade().ok_or(StoreError::Closed)?;
+        let transaction = database.begin_read().map_err(|e| reading(e.into()))?;
         let table = transaction.open_table(table).map_err(|e| reading(e.into()))?;
         let row = table.get(height).map_err(|e| reading(e.into()))?;
         row.map(|row| decode(what, row.value())).transpose()
