@@ -26,7 +26,7 @@ fn chunks_stay_within_their_limits_and_near_the_average() {
 
 #[test]
 fn cuts_where_the_rule_says_at_every_position() {
-    let bytes = random_bytes(6, 6 << 20);
+    let bytes = random_bytes(6, 48 << 20);
     let mut start = 0;
     for length in lengths(Chunker::content(), &bytes) {
         let rest = &bytes[start..];
