@@ -52,7 +52,7 @@ impl<const MAX: usize> BorshDeserialize for Text<MAX> {
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 
@@ -107,7 +107,7 @@ impl FromStr for Country {
 
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).expect("two capital letters are UTF-8"))
+        f.pad(std::str::from_utf8(&self.0).expect("two capital letters are UTF-8"))
     }
 }
 

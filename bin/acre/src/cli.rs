@@ -207,29 +207,7 @@ pub(crate) enum Node {
     /// Run a node from its directory.
     Run(Run),
     /// Prepare a directory for a node of a farm, with that farm's token.
-    Join {
-        /// The node's directory.
-        #[arg(long)]
-        dir: PathBuf,
-        /// A file with the farm-signed token (`acre farm token`).
-        #[arg(long)]
-        token_file: PathBuf,
-        /// A local grid's home, or its genesis file.
-        #[arg(long)]
-        grid: PathBuf,
-        /// Where the node stands.
-        #[arg(long)]
-        site: String,
-        /// Two capital letters.
-        #[arg(long)]
-        country: acre_types::Country,
-        /// Space to offer.
-        #[arg(long)]
-        capacity: acre_types::Bytes,
-        /// Address and port to listen on.
-        #[arg(long, default_value = "127.0.0.1:0")]
-        listen: std::net::SocketAddr,
-    },
+    Join(Join),
     /// All nodes on the ledger.
     List,
     /// One node.
@@ -247,6 +225,31 @@ pub(crate) enum Node {
         /// Its id, or a unique beginning of it.
         id: String,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The node's directory, to be made.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// A file with the farm-signed token (`acre farm token`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// A local grid's home, or its genesis file.
+    #[arg(long, value_name = "GRID")]
+    pub(crate) grid: PathBuf,
+    /// Where the node stands.
+    #[arg(long)]
+    pub(crate) site: String,
+    /// Two capital letters.
+    #[arg(long)]
+    pub(crate) country: acre_types::Country,
+    /// Space to offer.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) capacity: acre_types::Bytes,
+    /// Address and port to listen on.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
 }
 
 #[derive(Subcommand)]

@@ -1,5 +1,17 @@
 //! What each subcommand does.
 
+mod doctor;
+mod farm;
+mod id;
+mod ledger;
+mod node;
+mod person;
+mod show;
+mod wallet;
+
+use clap::CommandFactory;
+use serde_json::json;
+
 use crate::cli::{self, Cli, Command};
 use crate::exit::Outcome;
 use crate::grid::control::Request;
@@ -15,16 +27,42 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Up(options) => up::up(&home, &options, out).await,
         Command::Down => up::down(&home, out),
         Command::Status => up::status(&home, out).await,
-        Command::Node(cli::Node::Run(run)) => role::node::run(&run.dir, keeper(&run)).await,
-        Command::Node(cli::Node::Stop { id }) => up::switch(&home, &Request::Stop { id }, out),
-        Command::Node(cli::Node::Start { id }) => up::switch(&home, &Request::Start { id }, out),
+        Command::Id(command) => id::run(&home, command, out),
+        Command::Node(command) => node(&home, command, out).await,
+        Command::Farm(command) => farm::run(&home, command, out).await,
+        Command::Wallet(command) => wallet::run(&home, command, out).await,
+        Command::Ledger(command) => ledger::run(&home, command, out).await,
         Command::Validator(cli::Validator::Run(run)) => {
             role::validator::run(&run.dir, keeper(&run)).await
         }
+        Command::Validator(cli::Validator::List) => ledger::validators(&home, out).await,
         Command::Gateway(cli::Gateway::Run(run)) => {
             role::gateway::run(&run.dir, keeper(&run)).await
         }
+        Command::Doctor => doctor::run(&home, out).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "acre", &mut script);
+            out.lines(String::from_utf8_lossy(&script).trim_end());
+            Ok(())
+        }
+        Command::Version => {
+            let version = env!("CARGO_PKG_VERSION");
+            out.data(&json!({ "version": version }), || format!("acre {version}"));
+            Ok(())
+        }
         _ => Err(anyhow::anyhow!("this command is being written")),
+    }
+}
+
+async fn node(home: &Home, command: cli::Node, out: &Output) -> Outcome {
+    match command {
+        cli::Node::Run(run) => role::node::run(&run.dir, keeper(&run)).await,
+        cli::Node::Stop { id } => up::switch(home, &Request::Stop { id }, out),
+        cli::Node::Start { id } => up::switch(home, &Request::Start { id }, out),
+        cli::Node::List => node::list(home, out).await,
+        cli::Node::Show { id } => node::show(home, &id, out).await,
+        cli::Node::Join(join) => node::join(&join, out),
     }
 }
 

@@ -1,0 +1,49 @@
+//! `acre id`: the 24 words and what grows from them.
+
+use acre_crypto::Phrase;
+use acre_store::keys::Identity;
+use serde_json::json;
+
+use crate::cli::Id;
+use crate::context::Context;
+use crate::exit::Outcome;
+use crate::home::{Home, read_phrase};
+use crate::output::Output;
+use crate::random;
+
+pub(crate) fn run(home: &Home, command: Id, out: &Output) -> Outcome {
+    match command {
+        Id::New => {
+            let phrase = Phrase::from_entropy(random::bytes()?);
+            home.keep(&phrase)?;
+            out.note("Write the words down and keep them away from this machine:");
+            out.note("whoever has them has everything; without them nobody can help you.");
+            show(home, out)?;
+            if !out.is_json() {
+                out.lines(&phrase.words());
+            }
+            Ok(())
+        }
+        Id::Show => show(home, out),
+        Id::Words => {
+            let words = home.phrase()?.words();
+            out.data(&json!({ "words": *words }), || words.to_string());
+            Ok(())
+        }
+        Id::Restore { words_file, grid } => {
+            let phrase = read_phrase(&words_file)?;
+            home.keep(&phrase)?;
+            Context::adopt(home, &grid)?;
+            out.note("Everything stored under these words can be read again: acre ls -l");
+            show(home, out)
+        }
+    }
+}
+
+fn show(home: &Home, out: &Output) -> Outcome {
+    let account = Identity::new(home.phrase()?.root()).account_id();
+    let chain = Context::of_home(home).ok().map(|context| context.genesis.digest());
+    let report = json!({ "account": account, "home": home.root(), "chain": chain });
+    out.data(&report, || format!("account {account}\nhome    {}", home.root().display()));
+    Ok(())
+}

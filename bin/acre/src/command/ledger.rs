@@ -1,0 +1,183 @@
+//! `acre ledger` and `acre validator list`: the ledger as this home has verified it.
+
+use acre_ledger::{AnyObject, Handle, Key};
+use acre_types::{Digest, Height};
+use serde_json::{Value, json};
+
+use super::person::{failure, reader};
+use super::show;
+use crate::cli::Ledger;
+use crate::context::Context;
+use crate::exit::{Code, Failure, Outcome};
+use crate::home::Home;
+use crate::output::Output;
+
+pub(crate) async fn run(home: &Home, command: Ledger, out: &Output) -> Outcome {
+    match command {
+        Ledger::Info => info(home, out).await,
+        Ledger::Block { height } => block(home, Height(height), out).await,
+        Ledger::Tx { id } => transaction(home, id, out).await,
+        Ledger::Get { kind, id } => get(home, &kind, id.as_deref(), out).await,
+        Ledger::Verify => verify(home, out).await,
+    }
+}
+
+async fn info(home: &Home, out: &Output) -> Outcome {
+    let context = Context::of_home(home)?;
+    let ledger = reader(home).await?;
+    let (_, last) = ledger.info().await.map_err(failure)?;
+    let last = last.ok_or_else(|| Failure::new(Code::Unreachable, "there is no block yet"))?;
+    let validators: Vec<Value> = (context.validators.iter())
+        .map(|(key, address)| json!({ "id": key, "address": address.to_string() }))
+        .collect();
+    let report = json!({
+        "chain": ledger.chain(), "height": last.height, "state_root": last.root,
+        "time": last.time, "validators": validators,
+    });
+    out.data(&report, || show::lines(&report));
+    Ok(())
+}
+
+async fn block(home: &Home, height: Height, out: &Output) -> Outcome {
+    let ledger = reader(home).await?;
+    let found = ledger.block(height).await.map_err(failure)?;
+    let found = found.ok_or_else(|| {
+        Failure::new(Code::NotFound, format!("block {height} is not kept, or not made yet"))
+    })?;
+    let transactions: Vec<Digest> =
+        found.payload.transactions.iter().map(|signed| signed.transaction.id()).collect();
+    let report = json!({
+        "height": found.block.height, "id": found.block.id.to_string(), "state_root": found.block.root,
+        "time": found.block.time, "transactions": transactions,
+    });
+    out.data(&report, || show::lines(&report));
+    Ok(())
+}
+
+async fn transaction(home: &Home, id: Digest, out: &Output) -> Outcome {
+    let ledger = reader(home).await?;
+    let missing = || {
+        Failure::new(Code::NotFound, format!("no transaction {id} in the blocks that are kept"))
+    };
+    let height = ledger.transaction(id).await.map_err(failure)?.ok_or_else(missing)?;
+    let block = ledger.block(height).await.map_err(failure)?.ok_or_else(missing)?;
+    let signed = (block.payload.transactions.iter())
+        .find(|signed| signed.transaction.id() == id)
+        .ok_or_else(missing)?;
+    let transaction = &signed.transaction;
+    let report = json!({
+        "id": id, "height": height, "from": transaction.from, "nonce": transaction.nonce,
+        "fee": transaction.fee.to_string(), "action": format!("{:?}", transaction.action),
+    });
+    out.data(&report, || show::lines(&report));
+    Ok(())
+}
+
+/// The key that the words name.
+fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
+    let wrong = |why: String| Failure::new(Code::Usage, why).hint("acre ledger get --help");
+    let id = |what: &str| id.ok_or_else(|| wrong(format!("which {what}?")));
+    let parse_error = |error: acre_types::ParseError| wrong(error.to_string());
+    Ok(match kind {
+        "account" => Key::Account(id(kind)?.parse().map_err(parse_error)?),
+        "farm" => Key::Farm(id(kind)?.parse().map_err(parse_error)?),
+        "node" => Key::Node(id(kind)?.parse().map_err(parse_error)?),
+        "contract" => Key::Contract(id(kind)?.parse().map_err(parse_error)?),
+        "twin" => {
+            let handle: Handle = id(kind)?.parse().map_err(|error| wrong(format!("{error}")))?;
+            Key::Twin(handle)
+        }
+        "totals" => Key::Totals,
+        "parameters" => Key::Parameters,
+        "grid" => Key::Grid,
+        other => return Err(wrong(format!("'{other}' is no kind of object")).into()),
+    })
+}
+
+async fn get(home: &Home, kind: &str, id: Option<&str>, out: &Output) -> Outcome {
+    let key = key(kind, id)?;
+    let ledger = reader(home).await?;
+    let snapshot = ledger.snapshot(std::slice::from_ref(&key)).await.map_err(failure)?;
+    let proof = snapshot.proof(&key);
+    let proof = proof.ok_or_else(|| Failure::new(Code::Damaged, "the answer has no proof"))?;
+    let block = &snapshot.block;
+    let value = proof.verify(&block.root, &key.to_bytes())?;
+    let object = value.map(|bytes| AnyObject::decode(&key, bytes)).transpose()?;
+    let proof_bytes = proof.to_bytes();
+    let hex: String = proof_bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let report = json!({
+        "kind": kind, "id": id, "present": object.is_some(),
+        "object": object.as_ref().map(show::object),
+        "height": block.height, "state_root": block.root,
+        "proof": hex, "proof_bytes": proof_bytes.len(), "verified": true,
+    });
+    out.data(&report, || {
+        let said = match &object {
+            Some(object) => show::lines(&show::object(object)),
+            None => format!("there is no such {kind}, and that is proven"),
+        };
+        format!("{said}\nproven at height {}, state root {}", block.height, block.root)
+    });
+    if object.is_none() {
+        let what = format!("there is no {kind} {}", id.unwrap_or_default());
+        return Err(Failure::new(Code::NotFound, what).into());
+    }
+    Ok(())
+}
+
+/// Checks the newest certificate and the proofs of everything that is listed under it.
+async fn verify(home: &Home, out: &Output) -> Outcome {
+    let ledger = reader(home).await?;
+    let totals = ledger.totals().await.map_err(failure)?;
+    let farms = ledger.farms().await.map_err(failure)?;
+    let nodes = ledger.nodes().await.map_err(failure)?;
+    let supply = totals.minted.checked_sub(totals.burned);
+    let report = json!({
+        "verified": true, "chain": ledger.chain(), "height": ledger.seen(),
+        "farms": farms.len(), "nodes": nodes.len(), "contracts": totals.contracts,
+        "supply": supply.map(|amount| amount.to_string()), "escrow": totals.escrow.to_string(),
+    });
+    out.data(&report, || {
+        format!(
+            "The validators' certificate of height {} is good, and so are the proofs of {} farms, {} nodes and the totals under it.\n{} exist, {} of them in escrow.",
+            ledger.seen(),
+            farms.len(),
+            nodes.len(),
+            supply.map_or_else(|| "?".to_owned(), |amount| amount.to_string()),
+            totals.escrow,
+        )
+    });
+    Ok(())
+}
+
+/// `acre validator list`.
+pub(crate) async fn validators(home: &Home, out: &Output) -> Outcome {
+    let context = Context::of_home(home)?;
+    let processes = crate::grid::up::processes(home).ok();
+    let ledger = reader(home).await?;
+    let height = ledger.totals().await.ok().map(|_| ledger.seen());
+    let validators: Vec<Value> = (context.validators.iter())
+        .map(|(key, _)| {
+            let id = key.to_string();
+            let process = processes.as_ref().and_then(|grid| {
+                grid.validators.iter().find(|process| process.id == id)
+            });
+            json!({
+                "id": id,
+                "pid": process.and_then(|process| process.pid),
+                "power": 1,
+                "height": height,
+                "state": if height.is_some() { "voting" } else { "unreachable" },
+            })
+        })
+        .collect();
+    out.data(&json!({ "validators": validators }), || {
+        let line = |validator: &Value| {
+            let id: String = validator["id"].as_str().unwrap_or_default().chars().take(16).collect();
+            let state = validator["state"].as_str().unwrap_or_default();
+            format!("{id}…  {state}  height {}", validator["height"])
+        };
+        validators.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! `acre node list|show|join`.
+
+use acre_ledger::{Node, SignedJoinToken};
+use acre_types::{Bytes, NodeId};
+use serde_json::{Value, json};
+
+use super::person::{failure, reader};
+use super::show;
+use crate::cli::Join;
+use crate::context::Context;
+use crate::exit::{Code, Failure, Outcome};
+use crate::home::Home;
+use crate::output::Output;
+use crate::role;
+
+pub(crate) async fn list(home: &Home, out: &Output) -> Outcome {
+    let nodes = reader(home).await?.nodes().await.map_err(failure)?;
+    let values: Vec<Value> = nodes.iter().map(|(id, node)| show::named_node(*id, node)).collect();
+    out.data(&json!({ "nodes": values }), || {
+        let head = format!(
+            "{:<10} {:<9} {:<22} {:>12} {:>12}  {:>5}",
+            "NODE", "STATE", "SITE", "OFFERED", "RESERVED", "FARM"
+        );
+        let lines = nodes.iter().map(|(id, node)| line(*id, node));
+        std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+fn line(id: NodeId, node: &Node) -> String {
+    let id: String = id.to_string().chars().take(8).collect();
+    let site = format!("{}, {}", node.site, node.country);
+    let (offered, reserved) = (node.capacity.storage.to_string(), node.reserved.to_string());
+    let state = show::node_state(node.state);
+    format!("{id:<10} {state:<9} {site:<22} {offered:>12} {reserved:>12}  {:>5}", node.farm)
+}
+
+pub(crate) async fn show(home: &Home, id: &str, out: &Output) -> Outcome {
+    let nodes = reader(home).await?.nodes().await.map_err(failure)?;
+    let mut found = nodes.iter().filter(|(known, _)| known.to_string().starts_with(id));
+    let (first, second) = (found.next(), found.next());
+    match (first, second) {
+        (Some((id, node)), None) => {
+            let value = show::named_node(*id, node);
+            out.data(&value, || show::lines(&value));
+            Ok(())
+        }
+        (None, _) => {
+            let what = format!("no node has an id that begins with '{id}'");
+            Err(Failure::new(Code::NotFound, what).hint("acre node list").into())
+        }
+        (Some(_), Some(_)) => {
+            let what = format!("'{id}' begins the ids of several nodes");
+            Err(Failure::new(Code::Usage, what).hint("write more of the id").into())
+        }
+    }
+}
+
+/// Makes the directory of a node that `acre node run` then runs.
+pub(crate) fn join(join: &Join, out: &Output) -> Outcome {
+    let dir = std::path::absolute(&join.dir)?;
+    if dir.join("settings.json").exists() {
+        let what = format!("{} holds a node already", dir.display());
+        return Err(Failure::new(Code::Conflict, what)
+            .state("it was not changed")
+            .hint(format!("acre node run --dir {}", dir.display()))
+            .into());
+    }
+    let token = read_token(&join.token_file)?;
+    let grid = std::path::absolute(&join.grid)?;
+    let grid = if grid.is_dir() { grid.join("grid") } else { adopted(&grid, &dir)? };
+    let context = Context::of_grid(&grid)?;
+    if token.token.chain != context.genesis.digest() {
+        let what = "the token is for another grid";
+        return Err(Failure::new(Code::Denied, what).state("nothing was made").into());
+    }
+    if join.capacity < MIN_CAPACITY {
+        let what = format!("{} is too little: offer at least {MIN_CAPACITY}", join.capacity);
+        return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
+    }
+    let key = role::key(&dir)?.public();
+    role::node::write_token(&dir, &token)?;
+    let settings = role::node::Settings {
+        grid,
+        listen: join.listen,
+        site: join.site.clone(),
+        country: join.country,
+        capacity_bytes: join.capacity.0,
+    };
+    role::write_settings(&dir, &settings)?;
+    out.data(&json!({ "node": key, "dir": dir }), || {
+        format!("node {key} may join. Run it: acre node run --dir {}", dir.display())
+    });
+    Ok(())
+}
+
+/// Two segments and the room to clean up; see the shard log.
+const MIN_CAPACITY: Bytes = Bytes(64 * 1024 * 1024);
+
+/// A genesis file alone: the node keeps a copy of its own.
+fn adopted(genesis: &std::path::Path, dir: &std::path::Path) -> Outcome<std::path::PathBuf> {
+    let bytes = std::fs::read(genesis).map_err(|error| {
+        Failure::new(Code::NotFound, format!("{}: {error}", genesis.display()))
+    })?;
+    let folder = dir.join("context");
+    crate::home::write_file(&folder.join("genesis"), &bytes)?;
+    Ok(folder)
+}
+
+fn read_token(file: &std::path::Path) -> Outcome<SignedJoinToken> {
+    let wrong = |why: String| {
+        Failure::new(Code::Denied, format!("{}: {why}", file.display()))
+            .state("nothing was made")
+            .hint("acre farm token N > FILE, by the owner of the farm")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = text.trim();
+    let digits = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2));
+    let bytes: Option<Vec<u8>> =
+        digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+    let bytes = bytes.ok_or_else(|| wrong("not a token in hexadecimal".to_owned()))?;
+    Ok(acre_codec::decode(&bytes).map_err(|error| wrong(error.to_string()))?)
+}

@@ -1,0 +1,143 @@
+//! Ledger objects as JSON: snake_case, units in the keys.
+
+use acre_ledger::{
+    Account, AnyObject, ContractState, Farm, Grid, Node, NodeState, Parameters, StorageContract,
+    Totals, Twin,
+};
+use acre_types::{AccountId, FarmId, NodeId};
+use serde_json::{Value, json};
+
+pub(crate) fn object(any: &AnyObject) -> Value {
+    match any {
+        AnyObject::Account(account) => self::account(account),
+        AnyObject::Twin(twin) => self::twin(twin),
+        AnyObject::Farm(farm) => self::farm(farm),
+        AnyObject::Node(node) => self::node(node),
+        AnyObject::StorageContract(contract) => self::contract(contract),
+        AnyObject::Totals(totals) => self::totals(totals),
+        AnyObject::Parameters(parameters) => self::parameters(parameters),
+        AnyObject::Grid(grid) => self::grid(grid),
+        AnyObject::Handle(handle) => json!({ "handle": handle.as_str() }),
+        AnyObject::FarmId(id) => json!({ "farm": id }),
+        AnyObject::NodeId(id) => json!({ "node": id }),
+        AnyObject::ContractId(id) => json!({ "contract": id }),
+    }
+}
+
+pub(crate) fn account(account: &Account) -> Value {
+    json!({
+        "balance": account.balance.to_string(),
+        "balance_units": account.balance,
+        "nonce": account.nonce,
+        "farms": account.farms,
+        "contracts": account.contracts,
+    })
+}
+
+fn twin(twin: &Twin) -> Value {
+    json!({ "owner": twin.owner, "epoch": twin.epoch, "keys": twin.keys.len() })
+}
+
+fn farm(farm: &Farm) -> Value {
+    json!({ "name": farm.name, "owner": farm.owner, "payout": farm.payout })
+}
+
+pub(crate) fn numbered_farm(id: FarmId, farm: &Farm) -> Value {
+    let mut value = self::farm(farm);
+    value["id"] = json!(id);
+    value
+}
+
+pub(crate) fn named_node(id: NodeId, node: &Node) -> Value {
+    let mut value = self::node(node);
+    value["id"] = json!(id);
+    value
+}
+
+pub(crate) const fn node_state(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Active => "active",
+        NodeState::Draining => "draining",
+        NodeState::Retired => "retired",
+    }
+}
+
+fn node(node: &Node) -> Value {
+    json!({
+        "farm": node.farm,
+        "operator": node.operator,
+        "site": node.site,
+        "country": node.country,
+        "capacity_bytes": node.capacity.storage,
+        "reserved_bytes": node.reserved,
+        "cores": node.capacity.cores,
+        "memory_bytes": node.capacity.memory,
+        "addresses": node.addresses.to_vec(),
+        "state": node_state(node.state),
+        "registered_ms": node.registered,
+    })
+}
+
+fn contract(contract: &StorageContract) -> Value {
+    json!({
+        "id": contract.id,
+        "owner": contract.owner,
+        "profile": contract.profile.to_string(),
+        "places": contract.places.to_vec(),
+        "bytes": contract.bytes,
+        "created_ms": contract.created,
+        "expires_ms": contract.expires,
+        "escrow": contract.escrow.to_string(),
+        "state": match contract.state {
+            ContractState::Open => "open",
+            ContractState::Closed { .. } => "closed",
+        },
+    })
+}
+
+fn totals(totals: &Totals) -> Value {
+    json!({
+        "minted": totals.minted.to_string(),
+        "burned": totals.burned.to_string(),
+        "escrow": totals.escrow.to_string(),
+        "farms": totals.farms,
+        "nodes": totals.nodes,
+        "contracts": totals.contracts,
+        "twins": totals.twins,
+    })
+}
+
+fn parameters(parameters: &Parameters) -> Value {
+    json!({
+        "fee_transaction": parameters.fee_transaction.to_string(),
+        "fee_byte": parameters.fee_byte.to_string(),
+        "storage_tib_hour": parameters.storage_tib_hour.to_string(),
+    })
+}
+
+fn grid(grid: &Grid) -> Value {
+    json!({
+        "chain": grid.chain,
+        "name": grid.name,
+        "kind": grid.kind.name(),
+        "foundation": grid.foundation,
+        "started_ms": grid.started,
+    })
+}
+
+/// An account in a table: enough digits to tell accounts apart.
+pub(crate) fn short(account: AccountId) -> String {
+    let text = account.to_string();
+    text.get(..12).unwrap_or(&text).to_owned()
+}
+
+/// Keys and values, a line each.
+pub(crate) fn lines(value: &Value) -> String {
+    let Some(fields) = value.as_object() else { return value.to_string() };
+    let width = fields.keys().map(String::len).max().unwrap_or(0);
+    let line = |(key, value): (&String, &Value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        format!("{key:<width$}  {text}")
+    };
+    fields.iter().map(line).collect::<Vec<_>>().join("\n")
+}
