@@ -54,6 +54,7 @@ fn genesis(key: &SigningKey, grants: Vec<(AccountId, Amount)>) -> Result<Genesis
 }
 
 type Leaves = Vec<(Vec<u8>, Vec<u8>)>;
+type Leaf = (Box<[u8]>, Arc<[u8]>);
 
 /// The leaves of a state of so many accounts, the first of which belong to `senders`.
 fn leaves(genesis: &Genesis, senders: &[SigningKey], accounts: usize) -> Result<Leaves, Failure> {
@@ -138,7 +139,7 @@ fn open(
     genesis: &Genesis,
     first: Leaves,
 ) -> Result<(State, Store), Failure> {
-    let mut leaves: Vec<(Box<[u8]>, Arc<[u8]>)> = Vec::new();
+    let mut leaves: Vec<Leaf> = Vec::new();
     let loaded = Store::open(
         file,
         Retention::default(),

@@ -268,7 +268,7 @@ pub enum ClientError {
         peer: PublicKey,
         /// What happened.
         #[source]
-        source: acre_net::CallError,
+        source: Box<acre_net::CallError>,
     },
     /// Whoever answered did so with something that is not true.
     #[error("validator {peer:?} does not tell the truth")]

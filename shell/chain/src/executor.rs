@@ -31,6 +31,9 @@ use crate::mempool::{Mempool, PoolLimits};
 use crate::shared::{Head, Shared, proof_of};
 use crate::store::{Body, Commit, Head as StoredHead, Loaded, Retention, Store};
 
+/// Key and value as the authenticated map takes them.
+type Leaf = (Box<[u8]>, Arc<[u8]>);
+
 /// The effects of a block that is not final yet.
 struct Overlay {
     height: u64,
@@ -74,7 +77,7 @@ impl Executor {
     /// [`ChainError::Genesis`], [`ChainError::Store`].
     pub fn open(file: &Path, genesis: &Genesis, retention: Retention) -> Result<Self, ChainError> {
         let first = genesis.state()?;
-        let mut leaves: Vec<(Box<[u8]>, Arc<[u8]>)> = Vec::new();
+        let mut leaves: Vec<Leaf> = Vec::new();
         let Loaded { store, last } = Store::open(
             file,
             retention,

@@ -1,4 +1,5 @@
 //! Validators that do not tell the truth, and what a client makes of them.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! One validator in this process, over real sockets and a real directory.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

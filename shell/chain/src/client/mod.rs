@@ -161,7 +161,10 @@ impl LedgerClient {
                         Err(trouble) => trouble,
                     },
                     Err(source) => {
-                        failed = worse(failed, ClientError::Unreachable { peer, source });
+                        failed = worse(
+                            failed,
+                            ClientError::Unreachable { peer, source: Box::new(source) },
+                        );
                         continue;
                     }
                 };
@@ -410,7 +413,10 @@ impl LedgerClient {
                 let reply = match called {
                     Err(source) => {
                         maybe_taken |= !source.is_unsent();
-                        failed = worse(failed, ClientError::Unreachable { peer, source });
+                        failed = worse(
+                            failed,
+                            ClientError::Unreachable { peer, source: Box::new(source) },
+                        );
                         continue;
                     }
                     Ok(Err(lie)) => Err(lie),

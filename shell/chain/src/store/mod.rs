@@ -182,7 +182,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::OtherGenesis`] if the file belongs to another chain, [`StoreError::Damaged`],
     /// [`StoreError::Database`].
-    pub fn open<'a>(
+    pub fn open(
         file: &Path,
         retention: Retention,
         genesis: Digest,

@@ -106,7 +106,9 @@ fn genesis_leaves() -> Vec<(Vec<u8>, Vec<u8>)> {
     (0..50_u32).map(|n| (n.to_le_bytes().to_vec(), vec![7; 20])).collect()
 }
 
-fn open(disk: &Arc<Disk>) -> Result<(Store, Option<(u64, Head)>, Model), StoreError> {
+type Opened = (Store, Option<(u64, Head)>, Model);
+
+fn open(disk: &Arc<Disk>) -> Result<Opened, StoreError> {
     let database = Database::builder()
         .create_with_backend(Handle(Arc::clone(disk)))
         .map_err(|e| StoreError::database("opening", e))?;
@@ -118,18 +120,22 @@ fn open(disk: &Arc<Disk>) -> Result<(Store, Option<(u64, Head)>, Model), StoreEr
     Ok((loaded.store, loaded.last, leaves))
 }
 
+fn low(number: u64) -> u8 {
+    number.to_le_bytes()[0]
+}
+
 /// Some changes that depend on seed and height alone.
 fn changes(seed: u64, height: u64) -> Changes {
     let coin = |n: u64| {
         let bytes = [seed, height, n].map(u64::to_le_bytes).concat();
         u64::from_le_bytes(*digest(&bytes).0.first_chunk().unwrap())
     };
-    let count = if coin(0) % 3 == 0 { 0 } else { coin(1) % 12 };
+    let count = if coin(0).is_multiple_of(3) { 0 } else { coin(1) % 12 };
     (0..count)
         .map(|n| {
             let key = u32::try_from(coin(10 + n) % 120).unwrap().to_le_bytes().to_vec();
             let length = usize::try_from(coin(40 + n) % 60).unwrap();
-            (key, (coin(80 + n) % 4 != 0).then(|| vec![n as u8; length]))
+            (key, (!coin(80 + n).is_multiple_of(4)).then(|| vec![low(n); length]))
         })
         .collect()
 }
@@ -139,13 +145,13 @@ fn body(seed: u64, height: u64) -> Body {
         return Body::default();
     }
     let transactions = vec![digest(&height.to_le_bytes())];
-    Body { payload: vec![height as u8; 100], transactions, events: vec![1; 10] }
+    Body { payload: vec![low(height); 100], transactions, events: vec![1; 10] }
 }
 
 fn commit(store: &mut Store, seed: u64, height: u64) -> Result<(), StoreError> {
     let id = digest(&height.to_le_bytes()).0;
-    let (header, body) = ([height as u8; 180], body(seed, height));
-    let certificate = (height % 5 != 0).then_some(&[9_u8; 120][..]);
+    let (header, body) = ([low(height); 180], body(seed, height));
+    let certificate = (!height.is_multiple_of(5)).then_some(&[9_u8; 120][..]);
     let block = Commit { height, id, header: &header, certificate, body: &body };
     let changes = changes(seed, height);
     store.commit(&block, changes.iter().map(|(key, value)| (&**key, value.as_deref())))
@@ -232,7 +238,7 @@ fn old_blocks_and_changes_are_pruned() {
     assert!(store.blocks.bytes <= SMALL.body_bytes);
     assert_eq!(store.reader().head(oldest - 1).unwrap(), None);
     let head = store.reader().head(299).unwrap().unwrap();
-    assert_eq!(head.header.as_ref(), [299_u64 as u8; 180]);
+    assert_eq!(head.header.as_ref(), [low(299); 180]);
     let expected = body(3, 299);
     let found = store.reader().body(299).unwrap();
     assert_eq!(found.unwrap_or_default(), expected);
@@ -306,6 +312,5 @@ fn empty_block_writes_next_to_nothing() {
         store.commit(&block, []).unwrap();
     }
     let per_block = *written.lock().unwrap() / 200;
-    println!("an empty block writes {per_block} bytes");
     assert!(per_block < 64 << 10, "{per_block} bytes");
 }
