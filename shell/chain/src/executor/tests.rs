@@ -106,3 +106,74 @@ fn same_seed_gives_the_same_run() {
     let (a, b) = (simulate(11), simulate(11));
     assert_eq!(a.outcome, b.outcome);
 }
+
+const WRONG: [u8; 32] = [6; 32];
+
+/// Notes the roots that became final, and lies about its own if it is to.
+struct Player {
+    executor: Executor,
+    lie: Option<[u8; 32]>,
+    final_roots: Arc<Mutex<Vec<[u8; 32]>>>,
+}
+
+impl Application for Player {
+    fn genesis(&self) -> EngineGenesis {
+        self.executor.genesis()
+    }
+    fn applied(&self) -> Durable {
+        self.executor.applied()
+    }
+    fn knows(&self, block: &BlockId) -> bool {
+        self.executor.knows(block)
+    }
+    fn has_work(&mut self, parent: &BlockRef) -> bool {
+        self.lie.is_some() || self.executor.has_work(parent)
+    }
+    fn propose(&mut self, parent: &BlockRef, time: u64) -> Result<Option<Proposal>, AppError> {
+        let proposal = self.executor.propose(parent, time)?;
+        Ok(proposal.map(|proposal| Proposal {
+            state_root: self.lie.unwrap_or(proposal.state_root),
+            ..proposal
+        }))
+    }
+    fn verify(&mut self, block: &Block) -> Result<Verdict, AppError> {
+        self.executor.verify(block)
+    }
+    fn proposed(&mut self, block: &Block) -> Result<(), AppError> {
+        if self.lie.is_some() { Ok(()) } else { self.executor.proposed(block) }
+    }
+    fn finalize(&mut self, block: &Block, certificate: Option<&[u8]>) -> Result<(), AppError> {
+        self.final_roots.lock().unwrap().push(block.header().state_root());
+        self.executor.finalize(block, certificate)
+    }
+}
+
+#[test]
+fn block_with_a_wrong_root_is_never_final_and_the_honest_go_on() {
+    let mut simulation = Simulation::healthy(5, VALIDATORS);
+    let genesis = genesis(&simulation.participants());
+    simulation.namespace = crate::namespace(&genesis.digest());
+    simulation.duration = Duration::from_secs(60);
+    let dirs: Vec<_> = (0..VALIDATORS).map(|_| TempDir::new().unwrap()).collect();
+    let mut honest = Vec::new();
+    let final_roots = Arc::new(Mutex::new(Vec::new()));
+    let outcome = run(simulation, &mut |index| {
+        let file = dirs[index].path().join("state.redb");
+        let executor = Executor::open(&file, &genesis, Retention::default()).unwrap();
+        let shared = executor.shared();
+        let wake = Arc::clone(&shared.wake);
+        let lie = (index == 0).then_some(WRONG);
+        if lie.is_none() {
+            submit(&shared, transfer(&genesis, 1, 0, TO, 8));
+            honest.push(shared);
+        }
+        (Box::new(Player { executor, lie, final_roots: Arc::clone(&final_roots) }), wake)
+    });
+    for shared in honest {
+        let head = shared.head.borrow().clone().unwrap();
+        assert!(head.height.0 >= 5, "{}", head.height);
+        assert_eq!(head.state.read(&TO).unwrap().unwrap().balance, Amount(8));
+    }
+    assert!(!final_roots.lock().unwrap().contains(&WRONG));
+    assert!(outcome.failures.iter().all(|(index, _)| *index == 0), "{:?}", outcome.failures);
+}
