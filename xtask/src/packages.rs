@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 /// A Debian package and a program whose presence shows that it is there.
-const NEEDED: [(&str, &str); 2] = [("gcc", "cc"), ("make", "make")];
+const NEEDED: [(&str, &str); 1] = [("build-essential", "cc")];
 
 /// Installs what is missing through apt when it may, and says which when it may not.
 pub(crate) fn ensure() -> Result<()> {

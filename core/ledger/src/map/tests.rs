@@ -1,3 +1,5 @@
+//! The authenticated map beside a plain one.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Where chunks are cut.
+
 use std::collections::BTreeSet;
 
 use super::*;

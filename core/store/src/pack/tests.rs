@@ -1,3 +1,5 @@
+//! Packs, sealed and opened, whole and in parts.
+
 use acre_crypto::{Secret, SigningKey, aead::AeadKey};
 use acre_types::ContractId;
 use bytes::Bytes;

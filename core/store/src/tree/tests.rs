@@ -1,3 +1,5 @@
+//! Trees beside a plain map of paths.
+
 use std::collections::BTreeMap;
 
 use acre_crypto::Secret;

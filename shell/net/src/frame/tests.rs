@@ -1,3 +1,5 @@
+//! Frames, good and bad.
+
 use super::*;
 
 fn frame(kind: Kind, call: u64, meta: usize, body: usize) -> Frame {
