@@ -42,7 +42,10 @@ impl Contracts {
     }
 
     /// The contract, from memory if it was read lately.
-    pub(crate) async fn get(&self, id: ContractId) -> Result<Option<Arc<StorageContract>>, Unknown> {
+    pub(crate) async fn get(
+        &self,
+        id: ContractId,
+    ) -> Result<Option<Arc<StorageContract>>, Unknown> {
         let held = self.held(id, |kept| {
             let fresh = if kept.contract.is_some() { CONTRACT_FRESH } else { CONTRACT_RETRY };
             kept.read.elapsed() < fresh

@@ -174,7 +174,8 @@ impl Shelf {
             let body_bytes = u64::try_from(size.body_len).unwrap_or(u64::MAX);
             let offset = u64::from(offset).min(body_bytes);
             let length = u64::from(length).min(body_bytes.saturating_sub(offset));
-            let body = if length == 0 { Some(Body::new()) } else { log.get_range(&key, offset, length)? };
+            let body =
+                if length == 0 { Some(Body::new()) } else { log.get_range(&key, offset, length)? };
             Ok(body.map(|body| (header, body)))
         };
         let (header, body) = blocking(read).await?.ok_or(Refusal::NotFound)?;

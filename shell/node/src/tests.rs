@@ -93,7 +93,12 @@ impl Bench {
 }
 
 /// Shard `index` of a pack whose bodies are filled with a byte.
-fn shard(writer: &SigningKey, contract: ContractId, pack: u8, index: usize) -> (ShardHeader, Vec<u8>) {
+fn shard(
+    writer: &SigningKey,
+    contract: ContractId,
+    pack: u8,
+    index: usize,
+) -> (ShardHeader, Vec<u8>) {
     let body = |index: u8| vec![pack ^ (index << 4); 640];
     let header = PackHeader::new(PackParts {
         contract,
@@ -201,7 +206,8 @@ async fn deletes_for_the_writer_only_and_signs_a_receipt() {
     let delete = Delete { contract: CONTRACT, packs, serial: 1 };
     let forged = Request::Delete(delete.clone().sign(&key(9)));
     assert_eq!(bench.ask(forged).await, Reply::Refused(Refusal::BadSignature));
-    let Reply::Deleted(receipt) = bench.ask(Request::Delete(delete.clone().sign(&bench.writer))).await
+    let Reply::Deleted(receipt) =
+        bench.ask(Request::Delete(delete.clone().sign(&bench.writer))).await
     else {
         panic!("not deleted")
     };
