@@ -1,0 +1,57 @@
+//! The seeds of CI, those that once failed, and any that the environment asks for.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::time::Duration;
+
+use acre_sim::{Options, Outcome, Reached, WANTED, run, run_traced};
+
+/// Seeds of an ordinary run; `ACRE_SIM_SEEDS` asks for more.
+const SEEDS: u64 = 64;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Runs a seed; on a violation the lines before it are shown with the seed.
+#[track_caller]
+fn check(seed: u64) -> Outcome {
+    match run(Options::from_seed(seed)) {
+        Ok(outcome) => outcome,
+        Err(violation) => {
+            let (_, trace) = run_traced(Options::from_seed(seed));
+            let from = trace.len().saturating_sub(60);
+            eprintln!("{}", trace[from..].join("\n"));
+            panic!("{violation}\nreplay: ACRE_SIM_SEED={seed} cargo test -p acre-sim seeds");
+        }
+    }
+}
+
+#[test]
+fn every_invariant_holds_under_the_seeds_and_the_wanted_states_are_reached() {
+    if let Some(seed) = number("ACRE_SIM_SEED") {
+        let (result, trace) = run_traced(Options::from_seed(seed));
+        eprintln!("{:#?}\n{}", Options::from_seed(seed), trace.join("\n"));
+        result.unwrap();
+        return;
+    }
+    let seeds = number("ACRE_SIM_SEEDS").unwrap_or(SEEDS);
+    let (mut reached, mut events, mut elapsed) = (Reached::default(), 0, Duration::ZERO);
+    for seed in 0..seeds {
+        let outcome = check(seed);
+        reached.merge(&outcome.reached);
+        events += outcome.events;
+        elapsed += outcome.elapsed;
+    }
+    eprintln!("{seeds} seeds, {events} events, {elapsed:?} of virtual time, {:#?}", reached.0);
+    if seeds >= SEEDS {
+        let missed: Vec<_> = WANTED.iter().filter(|name| !reached.0.contains_key(*name)).collect();
+        assert!(missed.is_empty(), "states never reached: {missed:?}");
+    }
+}
+
+#[test]
+fn a_seed_runs_the_same_twice() {
+    for seed in [1, 2, 3, 17] {
+        assert_eq!(check(seed), check(seed), "seed {seed}");
+    }
+}
