@@ -192,7 +192,7 @@ async fn validator() -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
     let begun = Instant::now();
     let validator = Validator::start(Config::local(dir.path(), genesis.clone(), key)).await?;
-    let client = client(&genesis, &validator).await?;
+    let client = client(&genesis, &validator, 99).await?;
     client.totals().await?;
     println!("validator: first proven answer {} ms after its start", begun.elapsed().as_millis());
 
@@ -238,8 +238,8 @@ async fn validator() -> Result<(), Failure> {
 /// Processor time of a validator and 24 subscribers that have nothing to do, all in this process.
 async fn idle(validator: &Validator, genesis: &Genesis) -> Result<(), Failure> {
     let mut following = tokio::task::JoinSet::new();
-    for _ in 0..24 {
-        let client = client(genesis, validator).await?;
+    for number in 0..24 {
+        let client = client(genesis, validator, 100 + number).await?;
         let mut events = client.subscribe(validator.published().next());
         following.spawn(async move { while events.next().await.is_ok() {} });
     }
@@ -266,9 +266,13 @@ fn processor_time() -> Result<Duration, Failure> {
     Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
 }
 
-async fn client(genesis: &Genesis, validator: &Validator) -> Result<LedgerClient, Failure> {
+async fn client(
+    genesis: &Genesis,
+    validator: &Validator,
+    number: usize,
+) -> Result<LedgerClient, Failure> {
     let book = StaticBook::from_iter([(validator.key(), validator.rpc_address())]);
-    let key = SigningKey::from_seed(Secret::new(seed(77)));
+    let key = SigningKey::from_seed(Secret::new(seed(number)));
     let endpoint = Endpoint::bind(&key, None, Arc::new(book)).await?;
     Ok(LedgerClient::new(genesis, endpoint, vec![validator.key()]))
 }

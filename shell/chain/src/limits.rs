@@ -106,6 +106,11 @@ pub const PROOF_OF_FINALITY_BYTES_MAX: usize = acre_engine::limits::MAX_PROOF_HE
 /// Streams of events served at once: every node of a large grid follows some validator.
 pub const SUBSCRIBERS: usize = 4096;
 
+/// Submissions of one client in flight, each of which holds a call until its block is final. Fewer
+/// than a server takes on one connection (128), so that reads still pass and no transaction
+/// waits unread for which others wait.
+pub const SUBMISSIONS_IN_FLIGHT: usize = 96;
+
 /// Submissions of one validator that wait for their block at once.
 pub const SUBMISSIONS: usize = 16_384;
 

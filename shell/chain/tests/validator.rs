@@ -127,10 +127,10 @@ async fn many_transactions_of_one_account_go_in_order() {
     let validator = grid.start().await;
     let client = grid.client(&validator).await;
     let to = AccountId::from(key(9).public());
-    let actions: Vec<_> = (0..100).map(|_| Action::Transfer { to, amount: Amount(1) }).collect();
+    let actions: Vec<_> = (0..250).map(|_| Action::Transfer { to, amount: Amount(1) }).collect();
     let results = client.submit_all(&key(1), &actions).await.unwrap();
     assert!(results.iter().all(Result::is_ok), "{results:?}");
-    assert_eq!(client.account(to).await.unwrap().balance, Amount(100));
-    assert_eq!(client.account(AccountId::from(key(1).public())).await.unwrap().nonce, 100);
+    assert_eq!(client.account(to).await.unwrap().balance, Amount(250));
+    assert_eq!(client.account(AccountId::from(key(1).public())).await.unwrap().nonce, 250);
     validator.stop().await.unwrap();
 }

@@ -40,7 +40,10 @@ pub struct Events {
     /// Parts of the block `next` seen on this stream.
     part: usize,
     turn: usize,
+    /// Pause before the next dial if the last stream brought nothing.
     pause: Duration,
+    /// Whether the last stream, or dial, brought nothing.
+    in_vain: bool,
 }
 
 impl LedgerClient {
@@ -55,6 +58,7 @@ impl LedgerClient {
             part: 0,
             turn: 0,
             pause: RETRY_PAUSE,
+            in_vain: false,
         }
     }
 }
@@ -119,8 +123,14 @@ impl Events {
         self.turn += 1;
     }
 
-    /// Tries the next validator; pauses after one that does not answer.
+    /// Tries the next validator; pauses first after one that did not answer, or took the stream and
+    /// then closed it without a word.
     async fn connect(&mut self) {
+        if self.in_vain {
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(PAUSE_MAX);
+        }
+        self.in_vain = true;
         let validators = &self.client.0.validators;
         let peer = validators[self.turn % validators.len()];
         let dialed = self.client.0.endpoint.dial(peer, EVENTS).await;
@@ -140,8 +150,6 @@ impl Events {
             Err(error) => error.to_string(),
         };
         self.lose(peer, &failed);
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
     }
 
     fn take(&mut self, frame: &[u8]) -> Result<Option<BlockEvents>, Broken> {
@@ -157,7 +165,7 @@ impl Events {
             return Err(Lie::Unfit.into());
         }
         self.client.saw(&block);
-        self.pause = RETRY_PAUSE;
+        (self.pause, self.in_vain) = (RETRY_PAUSE, false);
         if block.height > self.next {
             (self.next, self.given) = (block.height, 0);
         }

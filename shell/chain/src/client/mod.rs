@@ -25,6 +25,7 @@ use acre_ledger::{Action, Genesis, Key, Lookup, SignedTransaction, TheParameters
 use acre_net::rpc::{Caller, Message};
 use acre_net::{CallError, Endpoint};
 use acre_types::{AccountId, Amount, Digest, Height, PublicKey};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use events::{BlockEvents, Events};
@@ -32,7 +33,7 @@ pub use verify::{Final, Snapshot, Trust, check_commit};
 
 use crate::defaults::{READ_TIMEOUT, RETRY_PAUSE, ROUNDS, SUBMIT_TIMEOUT};
 use crate::error::{ClientError, Lie, Refused};
-use crate::limits::{KEYS_PER_CALL, POOL_PER_ACCOUNT};
+use crate::limits::{KEYS_PER_CALL, POOL_PER_ACCOUNT, SUBMISSIONS_IN_FLIGHT};
 use crate::protocol::{Finality, Info, LEDGER, Reply, Request};
 
 /// Times a transaction is made anew because its number was taken by another of the same account.
@@ -71,6 +72,8 @@ struct Inner {
     preferred: AtomicUsize,
     /// Highest proven height.
     seen: AtomicU64,
+    /// Submissions in flight; see [`SUBMISSIONS_IN_FLIGHT`].
+    sending: Arc<Semaphore>,
 }
 
 /// Why one validator did not help.
@@ -99,6 +102,7 @@ impl LedgerClient {
             validators,
             preferred: AtomicUsize::new(0),
             seen: AtomicU64::new(0),
+            sending: Arc::new(Semaphore::new(SUBMISSIONS_IN_FLIGHT)),
         }))
     }
 
@@ -362,8 +366,14 @@ impl LedgerClient {
             let signed = self.prepare(AccountId::from(key.public()), key, batch).await?;
             let mut sending = JoinSet::new();
             for (index, signed) in signed.into_iter().enumerate() {
+                // Taken in order: those in flight never wait for one that is not.
+                let place = Arc::clone(&self.0.sending).acquire_owned().await;
                 let client = self.clone();
-                sending.spawn(async move { (index, client.send(&signed).await) });
+                sending.spawn(async move {
+                    let sent = client.send_now(&signed).await;
+                    drop(place);
+                    (index, sent)
+                });
             }
             let mut sent: Vec<_> = sending.join_all().await;
             sent.sort_by_key(|(index, _)| *index);
@@ -400,6 +410,11 @@ impl LedgerClient {
     /// # Errors
     /// As [`LedgerClient::submit`].
     pub async fn send(&self, signed: &SignedTransaction) -> Result<Committed, ClientError> {
+        let _place = self.0.sending.acquire().await;
+        self.send_now(signed).await
+    }
+
+    async fn send_now(&self, signed: &SignedTransaction) -> Result<Committed, ClientError> {
         let id = signed.transaction.id();
         let bytes = signed.to_bytes();
         let mut failed = ClientError::NoValidators;
