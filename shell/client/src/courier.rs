@@ -25,6 +25,8 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::volume::Growth;
+
 /// The service that nodes answer.
 pub const SHARD: Service = Service::new(SERVICE);
 
@@ -34,7 +36,7 @@ pub(crate) struct Party {
     pub(crate) writer: PublicKey,
     pub(crate) keys: Arc<VolumeKeys>,
     /// Asked to reserve more when a place says that the contract is used up.
-    pub(crate) grow: mpsc::Sender<oneshot::Sender<bool>>,
+    pub(crate) grow: mpsc::Sender<Growth>,
 }
 
 /// The bytes that a read brought.
@@ -404,7 +406,8 @@ impl Call {
     /// Has the contract extended; whether it was.
     async fn grow(&self) -> bool {
         let (done, is_done) = oneshot::channel();
-        self.party.grow.send(done).await.is_ok() && is_done.await.unwrap_or(false)
+        let growth = Growth { at_least: acre_types::Bytes(0), done };
+        self.party.grow.send(growth).await.is_ok() && is_done.await.unwrap_or(false)
     }
 
     fn understand(&self, reply: Reply, body: Bytes) -> (Answer, Extra) {

@@ -15,18 +15,33 @@
 //! any time. It must not know: command lines, terminals, HTTP.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod cache;
+mod client;
+mod collect;
+mod contract;
+mod shared;
 mod courier;
 mod error;
+mod get;
 pub mod limits;
+mod meta;
+mod meter;
 mod object;
 mod progress;
+mod put;
 mod random;
+mod read;
 mod report;
+mod send;
+mod space;
+mod volume;
 
+pub use client::{Client, Config};
 pub use courier::SHARD;
 pub use error::{ClientError, Failure};
 pub use object::{ObjectId, Wanted};
 pub use progress::{Moment, Phase, Progress, Silent};
+pub use put::PutOptions;
 pub use report::{
     CollectReport, Explanation, GetReport, Item, ItemKind, PutReport, RemoveReport, RepairMode,
     RepairReport, ShardPlace, Stripe, Warning, WarningKind,

@@ -1,0 +1,138 @@
+//! Making the contract of a new volume: places that answer, room for what is to come, paid ahead.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use acre_codec::List;
+use acre_ledger::{Action, NewContract, NodeState, place_bytes, storage_price};
+use acre_net::rpc::{Caller, Message};
+use acre_store::machine::placement::{Candidate, Placement, choose};
+use acre_store::protocol::{Reply, Request, decode_reply};
+use acre_types::{Amount, Bytes, NodeId, Profile};
+use tokio::task::JoinSet;
+
+use crate::shared::Core;
+use crate::limits::{PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_MIN};
+use crate::volume::Volume;
+use crate::{ClientError, random};
+
+/// What the fee of the transaction may be at most, for the check before it is made.
+const FEE_ROOM: Amount = Amount(1_000_000);
+
+/// The volume of a profile that takes new data; made if there is none.
+///
+/// # Errors
+/// [`ClientError::NotEnoughPlaces`], [`ClientError::NotEnoughFunds`], [`ClientError::Ledger`].
+pub(crate) async fn find_or_create(
+    core: &Arc<Core>,
+    profile: Profile,
+    bytes: Bytes,
+) -> Result<Arc<Volume>, ClientError> {
+    let is_open = |volume: &&Arc<Volume>| volume.profile == profile && volume.check_live().is_ok();
+    if let Some(volume) = core.volumes().await?.iter().find(is_open) {
+        return Ok(Arc::clone(volume));
+    }
+    // Another device may have made one just now.
+    if let Some(volume) = core.refresh().await?.iter().find(is_open) {
+        return Ok(Arc::clone(volume));
+    }
+    let bytes = bytes.max(VOLUME_BYTES_MIN);
+    let placement = place(core, profile, place_bytes(profile, bytes), &BTreeSet::new()).await?;
+    let places = [placement.primaries, placement.spares].concat();
+    check_funds(core, profile, places.len(), bytes).await?;
+    let ordinal = core.ledger.account(core.account).await?.contracts;
+    let writer = core.identity.volume(ordinal).writer();
+    let places = List::new(places).expect("no profile has more places than a contract takes");
+    let new = NewContract { profile, places, bytes, period_ms: PERIOD_MS, writer };
+    core.ledger.submit(&core.identity.account(), Action::CreateContract(new)).await?;
+    let volumes = core.refresh().await?;
+    let made = volumes.iter().rfind(is_open);
+    made.map(Arc::clone).ok_or(ClientError::Closed)
+}
+
+async fn check_funds(
+    core: &Core,
+    profile: Profile,
+    places: usize,
+    bytes: Bytes,
+) -> Result<(), ClientError> {
+    let parameters = core.ledger.parameters().await?;
+    let held = core.ledger.account(core.account).await?.balance;
+    let share = place_bytes(profile, bytes);
+    let price = storage_price(&parameters, share, places, PERIOD_MS);
+    let wanted = price.and_then(|price| price.checked_add(FEE_ROOM)).unwrap_or(Amount(u64::MAX));
+    if held < wanted {
+        return Err(ClientError::NotEnoughFunds { held, wanted, bytes });
+    }
+    Ok(())
+}
+
+/// Places for a contract, all of which answer now. `without`: nodes not to take.
+pub(crate) async fn place(
+    core: &Core,
+    profile: Profile,
+    per_place: Bytes,
+    without: &BTreeSet<NodeId>,
+) -> Result<Placement, ClientError> {
+    let seed = random::number()?;
+    let (mut alive, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    let mut round = 0;
+    loop {
+        let candidates = candidates(core, |node| !without.contains(&node) && !silent.contains(&node));
+        let placement = match choose(profile, &candidates, per_place, seed) {
+            Ok(placement) => placement,
+            Err(shortage) => {
+                return Err(ClientError::NotEnoughPlaces {
+                    profile,
+                    eligible: shortage.eligible,
+                    missing: shortage.missing,
+                    too_full: shortage.too_full,
+                    silent: silent.len(),
+                    fits: shortage.fits,
+                });
+            }
+        };
+        let chosen = placement.primaries.iter().chain(&placement.spares);
+        let unknown: Vec<_> = chosen.copied().filter(|node| !alive.contains(node)).collect();
+        if unknown.is_empty() || round == PLACEMENT_ROUNDS {
+            return Ok(placement);
+        }
+        round += 1;
+        for (node, answers) in probe(&core.caller, unknown).await {
+            if answers { alive.insert(node) } else { silent.insert(node) };
+        }
+    }
+}
+
+/// Active nodes as the ledger describes them.
+pub(crate) fn candidates(core: &Core, is_wanted: impl Fn(NodeId) -> bool) -> Vec<Candidate> {
+    let nodes = core.nodes();
+    let active = nodes.iter().filter(|(_, node)| node.state == NodeState::Active);
+    active
+        .filter(|(id, _)| is_wanted(**id))
+        .map(|(id, node)| Candidate {
+            node: *id,
+            site: node.site.as_str().to_owned(),
+            operator: node.operator,
+            country: node.country,
+            free: node.free(),
+            failures: 0,
+        })
+        .collect()
+}
+
+/// Which of these nodes answer.
+pub(crate) async fn probe(caller: &Caller, nodes: Vec<NodeId>) -> Vec<(NodeId, bool)> {
+    let mut asking = JoinSet::new();
+    for node in nodes {
+        let caller = caller.clone();
+        asking.spawn(async move {
+            let message = Message::new(acre_codec::encode(&Request::Status), bytes::Bytes::new());
+            let reply = caller.call(node.key(), message, PROBE_TIMEOUT).await;
+            let answers = reply
+                .is_ok_and(|reply| matches!(decode_reply(&reply.meta), Ok(Reply::Status(_))));
+            (node, answers)
+        });
+    }
+    asking.join_all().await
+}
