@@ -1,0 +1,107 @@
+//! The command line itself: what it refuses, and what scripts may rely on. No grid is needed.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{acre, acre_at, command, text, without_reader};
+
+#[test]
+fn wrong_words_and_flags_are_usage_errors() {
+    let home = tempfile::tempdir().unwrap();
+    for words in [
+        &["frobnicate"][..],
+        &[],
+        &["up", "--nodes", "0"],
+        &["up", "--nodes", "100000"],
+        &["up", "--nodes", "many"],
+        &["up", "--no-such-flag"],
+        &["put"],
+        &["put", "x", "--profile", "no such profile"],
+        &["get"],
+        &["rm"],
+        &["mv", "/only one"],
+        &["explain"],
+        &["node", "start"],
+        &["wallet", "send", "not an account", "1"],
+        &["wallet", "send", &"07".repeat(32), "1,5"],
+        &["ledger", "block", "first"],
+        &["id", "restore"],
+        &["completions", "no such shell"],
+        &["tour", "--no-such-flag"],
+    ] {
+        let done = acre_at(home.path(), words).exits(2);
+        assert!(done.stdout.is_empty(), "{words:?} printed {}", done.stdout);
+        assert!(!done.stderr.is_empty(), "{words:?} said nothing");
+        assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    }
+    let left = common::tree::names_in(home.path());
+    assert!(left.is_empty(), "a usage error makes nothing, but there is {left:?}");
+}
+
+#[test]
+fn help_and_version_are_data() {
+    for words in [&["--help"][..], &["help"], &["up", "--help"], &["put", "--help"]] {
+        let done = acre(words).exits(0);
+        assert!(done.stdout.contains("Usage:") && done.stderr.is_empty(), "{done:?}");
+    }
+    let version = acre(&["version", "--json"]).exits(0).json();
+    assert_eq!(text(&version, "version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        acre(&["version"]).exits(0).stdout,
+        concat!("acre ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = acre(&["completions", shell]).exits(0).stdout;
+        for word in ["explain", "repair", "ledger", "wallet"] {
+            assert!(script.contains(word), "{word} is missing for {shell}");
+        }
+    }
+}
+
+#[test]
+fn reader_that_goes_away_is_no_error() {
+    for words in [&["version"][..], &["completions", "zsh"], &["--help"]] {
+        let (code, stderr) = without_reader(command(words));
+        assert_eq!((code, stderr.as_str()), (0, ""), "{words:?}");
+    }
+}
+
+#[test]
+fn home_is_taken_from_the_environment_and_the_flag_wins() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut new = command(&["id", "new", "--json"]);
+    common::finish({
+        new.env("ACRE_HOME", first.path());
+        new
+    })
+    .exits(0);
+    assert!(first.path().join("id/words").exists());
+    let mut new = command(&["id", "new", "--json", "--home"]);
+    new.arg(second.path()).env("ACRE_HOME", first.path());
+    common::finish(new).exits(0);
+    assert!(second.path().join("id/words").exists());
+}
+
+#[test]
+fn home_without_a_grid_says_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    acre_at(home.path(), &["id", "new"]).exits(0);
+    for words in [
+        &["put", "/etc/hostname"][..],
+        &["get", "/x", "/tmp/never made"],
+        &["ls"],
+        &["explain", "/x"],
+        &["wallet", "balance"],
+        &["ledger", "info"],
+        &["node", "list"],
+    ] {
+        let error = acre_at(home.path(), words).exits(3).error();
+        assert!(text(&error, "try").contains("acre up"), "{error}");
+    }
+    acre_at(home.path(), &["down"]).exits(5).error();
+    acre_at(home.path(), &["status"]).exits(5).error();
+}
