@@ -110,11 +110,11 @@ impl World {
         for pack in self.acknowledged() {
             let hit = self.atlas.hit(pack).len();
             let good = self.good(pack).len();
-            self.failed_reads.remove(&pack);
+            self.failed_reads.remove(&(client, pack));
             let op = self.get(client, pack, What::All);
             self.wait_for(client, op)?;
             let within = hit <= self.options.bearable();
-            match self.failed_reads.get(&pack) {
+            match self.failed_reads.get(&(client, pack)) {
                 None => reached!(self.reached, "recovered_after_destruction" if hit > 0),
                 Some(error) if within || good >= data => {
                     let what = format!(

@@ -14,6 +14,7 @@ pub(crate) enum Trouble {
     Outage,
     Restart(usize),
     Partition,
+    Flip,
     Join(usize),
     Wipe,
     Rot,
@@ -34,6 +35,7 @@ impl World {
             Trouble::Slow => options.slow,
             Trouble::GiveUp => options.give_up,
             Trouble::PowerFailure(_)
+            | Trouble::Flip
             | Trouble::Restart(_)
             | Trouble::Join(_)
             | Trouble::Quick(_) => None,
@@ -106,6 +108,18 @@ impl World {
                     if self.rng.chance(share) {
                         self.cut.insert(at);
                         self.later(5, 200, Trouble::Join(at));
+                    }
+                }
+                if self.rng.chance(500) {
+                    self.later(5, 60, Trouble::Flip);
+                }
+            }
+            Trouble::Flip => {
+                reached!(self.reached, "partition_flipped");
+                for at in 0..self.nodes.len() {
+                    if !self.cut.remove(&at) {
+                        self.cut.insert(at);
+                        self.later(5, 60, Trouble::Join(at));
                     }
                 }
             }

@@ -25,6 +25,7 @@ pub mod client;
 pub mod clock;
 pub mod disk;
 mod faults;
+pub mod ledger;
 pub mod node;
 pub mod options;
 pub mod planted;
@@ -34,6 +35,7 @@ pub mod run;
 pub mod world;
 
 pub use clock::Rolling;
+pub use ledger::{LedgerOutcome, run_ledger};
 pub use options::{Destruction, Lie, Options};
 pub use planted::Planted;
 pub use reached::{Reached, WANTED};

@@ -67,4 +67,11 @@ pub const WANTED: &[&str] = &[
     "client_gave_up",
     "beyond_the_budget",
     "recovered_after_destruction",
+    "partition_flipped",
+    "payment_doubled_on_the_way",
+    "payment_sent_again",
+    "replica_restarted",
+    "forged_transaction_refused",
+    "contract_opened",
+    "contract_closed",
 ];

@@ -85,7 +85,7 @@ pub struct World {
     /// What each read of the head must find at least, where no place lies or lost its disk.
     pub(crate) head_floors: BTreeMap<(usize, OpId), u64>,
     pub(crate) last_head: Option<Option<u64>>,
-    pub(crate) failed_reads: BTreeMap<PackId, MachineError>,
+    pub(crate) failed_reads: BTreeMap<(usize, PackId), MachineError>,
     /// Drops after healing: at which node, and the redundancy of each pack before.
     pub(crate) deletes: Vec<(usize, Vec<(PackId, usize)>)>,
     pub(crate) over: BTreeSet<(usize, OpId)>,
@@ -393,7 +393,7 @@ impl World {
         self.clock.after(next, Event::Work);
         let now = self.clock.now();
         let packs: Vec<_> = self.acknowledged();
-        match self.rng.below(20) {
+        match self.rng.below(22) {
             0..=6 => self.put(),
             7..=12 => {
                 if let Some(pack) = self.rng.pick(&packs).copied() {
@@ -415,7 +415,7 @@ impl World {
                     self.clients[0].survey(now, &self.volume, pack);
                 }
             }
-            16..=17 => {
+            16..=18 => {
                 let op = self.clients[0].read_head(now, &self.volume);
                 self.head_floors.insert((0, op), self.heads_acknowledged);
             }
@@ -486,7 +486,7 @@ impl World {
                 if !known {
                     return Err(self.violation(format!("S1: read of {pack:?} failed by {error}")));
                 }
-                self.failed_reads.insert(pack, error);
+                self.failed_reads.insert((client, pack), error);
             }
             Note::HeadWritten(counter) => {
                 reached!(self.reached, "head_written");

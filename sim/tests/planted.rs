@@ -1,10 +1,10 @@
 //! Measures the tester: each bug planted around the cores must be caught, and soon.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
-use acre_sim::{Options, Planted, run};
+use acre_sim::{Options, Planted, run, run_ledger};
 
 /// Seeds after which a planted bug must have been caught.
-const SEEDS_MAX: u64 = 200;
+const SEEDS_MAX: u64 = 400;
 
 #[track_caller]
 fn check(planted: Planted, expected: &str) {
@@ -24,7 +24,7 @@ fn catches_a_node_that_says_stored_before_it_synced() {
 
 #[test]
 fn catches_a_repair_from_unverified_shards() {
-    check(Planted::UnverifiedRepair, "S");
+    check(Planted::UnverifiedRepair, "S4");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn catches_a_put_acknowledged_at_k_shards() {
 
 #[test]
 fn catches_a_head_that_counts_without_a_majority() {
-    check(Planted::HeadWithoutMajority, "S1");
+    check(Planted::HeadWithoutMajority, "S1: head");
 }
 
 #[test]
@@ -49,5 +49,14 @@ fn catches_a_trim_beside_unverified_copies() {
 
 #[test]
 fn catches_a_head_that_is_not_synced() {
-    check(Planted::HeadNotSynced, "S1");
+    check(Planted::HeadNotSynced, "S1: head");
+}
+
+#[test]
+fn catches_a_wallet_that_pays_twice() {
+    let caught =
+        (0..SEEDS_MAX).find_map(|seed| run_ledger(seed, Some(Planted::NonceIgnored)).err());
+    let violation = caught.unwrap();
+    eprintln!("NonceIgnored is caught by seed {}: {violation}", violation.seed);
+    assert!(violation.what.starts_with("L4"), "{violation}");
 }

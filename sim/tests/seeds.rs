@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use acre_sim::{Options, Outcome, Reached, WANTED, run, run_traced};
+use acre_sim::{Options, Outcome, Reached, WANTED, run, run_ledger, run_traced};
 
 /// Seeds of an ordinary run; `ACRE_SIM_SEEDS` asks for more.
 const SEEDS: u64 = 64;
@@ -36,13 +36,20 @@ fn every_invariant_holds_under_the_seeds_and_the_wanted_states_are_reached() {
     }
     let seeds = number("ACRE_SIM_SEEDS").unwrap_or(SEEDS);
     let (mut reached, mut events, mut elapsed) = (Reached::default(), 0, Duration::ZERO);
+    let mut applied = 0;
     for seed in 0..seeds {
         let outcome = check(seed);
         reached.merge(&outcome.reached);
         events += outcome.events;
         elapsed += outcome.elapsed;
+        let ledger = run_ledger(seed, None).unwrap_or_else(|violation| panic!("{violation}"));
+        reached.merge(&ledger.reached);
+        applied += ledger.applied;
     }
-    eprintln!("{seeds} seeds, {events} events, {elapsed:?} of virtual time, {:#?}", reached.0);
+    eprintln!(
+        "{seeds} seeds, {events} events, {elapsed:?} of virtual time, {applied} transactions, {:#?}",
+        reached.0
+    );
     if seeds >= SEEDS {
         let missed: Vec<_> = WANTED.iter().filter(|name| !reached.0.contains_key(*name)).collect();
         assert!(missed.is_empty(), "states never reached: {missed:?}");
@@ -53,5 +60,6 @@ fn every_invariant_holds_under_the_seeds_and_the_wanted_states_are_reached() {
 fn a_seed_runs_the_same_twice() {
     for seed in [1, 2, 3, 17] {
         assert_eq!(check(seed), check(seed), "seed {seed}");
+        assert_eq!(run_ledger(seed, None), run_ledger(seed, None), "seed {seed}");
     }
 }
