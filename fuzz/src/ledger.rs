@@ -1,0 +1,81 @@
+//! What peers send of the ledger, and what validators persist of it.
+
+use acre_ledger::{
+    AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken,
+    SignedTransaction, Verified,
+};
+use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId};
+
+use crate::canonical;
+
+pub(crate) fn transaction(data: &[u8]) {
+    let Some(signed) = canonical::<SignedTransaction>(data) else { return };
+    if let Ok(bounded) = SignedTransaction::decode(data) {
+        assert_eq!(bounded, signed);
+        assert_eq!(signed.transaction.signed_bytes(), data.len());
+    }
+    // A signature of other bytes is refused; of these it may be good.
+    let _ = Verified::new(signed);
+}
+
+pub(crate) fn payload(data: &[u8]) {
+    if let Ok(payload) = Payload::decode(data) {
+        assert_eq!(payload.to_bytes(), data);
+        // Signatures are slow to check, and every one of these is another target's matter.
+        assert!(payload.transactions.len() <= data.len());
+    }
+}
+
+pub(crate) fn genesis(data: &[u8]) {
+    if let Ok(genesis) = Genesis::decode(data) {
+        assert_eq!(genesis.to_bytes(), data);
+        assert!(genesis.state().is_ok(), "what decodes is a genesis");
+    }
+}
+
+pub(crate) fn proof(data: &[u8]) {
+    if let Ok(proof) = Proof::decode(data) {
+        assert_eq!(proof.to_bytes(), data);
+        assert!(proof.verify(&Digest([7; 32]), b"a key").is_err(), "nobody can hash backwards");
+    }
+}
+
+pub(crate) fn key(data: &[u8]) {
+    canonical::<Key>(data);
+}
+
+pub(crate) fn object(data: &[u8]) {
+    let account = AccountId([1; 32]);
+    let handle = "ada".parse().expect("a handle");
+    let keys = [
+        Key::Grid,
+        Key::Totals,
+        Key::Parameters,
+        Key::Account(account),
+        Key::Twin(handle),
+        Key::TwinOf(account),
+        Key::Farm(FarmId(1)),
+        Key::FarmOf(account, 1),
+        Key::Node(NodeId([1; 32])),
+        Key::NodeAt(1),
+        Key::Contract(ContractId(1)),
+        Key::ContractOf(account, 1),
+    ];
+    for key in keys {
+        if let Ok(object) = AnyObject::decode(&key, data) {
+            assert_eq!(object.to_bytes(), data, "{key:?}");
+        }
+    }
+}
+
+pub(crate) fn event(data: &[u8]) {
+    canonical::<Event>(data);
+}
+
+pub(crate) fn receipt(data: &[u8]) {
+    canonical::<Receipt>(data);
+}
+
+pub(crate) fn join_token(data: &[u8]) {
+    canonical::<SignedJoinToken>(data);
+}
