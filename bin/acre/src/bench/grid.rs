@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,11 +11,13 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::process::{self, FineUsage, Run, Usage};
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 
 /// Nodes of the grid: what `acre up` starts when nobody says otherwise.
 pub(crate) const NODES: usize = 24;
-/// A grid that is still starting takes no `down` yet; it is asked this often, half a second apart.
+/// How often it is looked whether a grid has ended.
+const DOWN_EVERY: Duration = Duration::from_millis(250);
+/// Looks before `down` counts as failed: 10 s, twice what the supervisor gives each process.
 const DOWN_TRIES: u32 = 40;
 
 /// The grid of one home. Clones are the same grid.
@@ -25,14 +27,12 @@ pub(crate) struct Grid {
     home: PathBuf,
     /// Whether an `up` was begun without a `down` after it.
     begun: Arc<AtomicBool>,
-    /// 0 before the first `up`.
-    supervisor: Arc<AtomicU32>,
 }
 
 impl Grid {
     pub(crate) fn new(home: PathBuf) -> Outcome<Self> {
         let program = std::env::current_exe().context("this executable cannot be found")?;
-        Ok(Self { program, home, begun: Arc::default(), supervisor: Arc::default() })
+        Ok(Self { program, home, begun: Arc::default() })
     }
 
     /// One command of `acre`, on this grid's home.
@@ -52,45 +52,38 @@ impl Grid {
     pub(crate) async fn up(&self) -> Outcome<Run> {
         self.begun.store(true, Ordering::Relaxed);
         let nodes = NODES.to_string();
-        let run = self.acre(&["up", "--detach", "--nodes", &nodes], &[]).await?;
-        let report: Value = serde_json::from_str(&run.stdout).context("`up` did not print JSON")?;
-        let pid = report["supervisor_pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        self.supervisor.store(pid.context("`up` did not tell its supervisor")?, Ordering::Relaxed);
-        Ok(run)
+        self.acre(&["up", "--detach", "--nodes", &nodes], &[]).await
     }
 
-    /// `acre down`: returns when all processes have ended.
+    /// `acre down`: returns when all processes have ended, whatever the command said of it.
     pub(crate) async fn down(&self) -> Outcome {
-        let pids = self.pids();
-        self.acre(&["down"], &[]).await?;
-        self.begun.store(false, Ordering::Relaxed);
-        // `down` may answer a moment before the supervisor itself is gone.
+        let asked = self.acre(&["down"], &[]).await;
         for _ in 0..DOWN_TRIES {
-            if !pids.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
-                break;
+            if self.pids().is_empty() {
+                self.begun.store(false, Ordering::Relaxed);
+                return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(DOWN_EVERY).await;
         }
-        Ok(())
+        asked?;
+        Err(Failure::new(Code::Failed, "some processes outlived `acre down`").into())
     }
 
     /// Stops whatever of this grid may still run.
     pub(crate) async fn end(&self) {
-        for _ in 0..DOWN_TRIES {
-            if !self.is_up() || self.down().await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        // A grid that was still starting takes no `down` yet, hence the second try.
+        if self.is_up()
+            && self.down().await.is_err()
+            && let Err(error) = self.down().await
+        {
+            eprintln!("warning: the grid in {} did not stop: {error:#}", self.home.display());
         }
-        eprintln!("warning: the grid in {} did not stop", self.home.display());
     }
 
-    /// All its processes: supervisor, validator, nodes, gateway.
+    /// All its processes: supervisor, validator, nodes, gateway. Each names the home, or a directory
+    /// below it, among its arguments.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        match self.supervisor.load(Ordering::Relaxed) {
-            0 => Vec::new(),
-            supervisor => process::family(supervisor),
-        }
+        process::that_name(&self.home)
     }
 
     pub(crate) fn usage(&self) -> Usage {

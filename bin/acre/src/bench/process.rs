@@ -1,6 +1,9 @@
 //! What processes use, read from `/proc`; commands run and measured.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -84,7 +87,6 @@ fn tail(text: &str) -> String {
 /// The numbers of `/proc/PID/stat` that are of use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
-    parent: u32,
     ticks: u64,
     ended_children_ticks: u64,
 }
@@ -96,11 +98,7 @@ impl Stat {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| -> Option<u64> { fields.get(number - 3)?.parse().ok() };
-        Some(Self {
-            parent: u32::try_from(field(4)?).ok()?,
-            ticks: field(14)? + field(15)?,
-            ended_children_ticks: field(16)? + field(17)?,
-        })
+        Some(Self { ticks: field(14)? + field(15)?, ended_children_ticks: field(16)? + field(17)? })
     }
 
     fn of(pid: &str) -> Option<Self> {
@@ -129,27 +127,17 @@ fn parse_memory(status: &str, field: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// A process and all below it.
-pub(crate) fn family(eldest: u32) -> Vec<u32> {
-    let parents: BTreeMap<u32, u32> = (std::fs::read_dir("/proc").into_iter().flatten())
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            Some((name.parse().ok()?, Stat::of(&name)?.parent))
-        })
-        .collect();
-    let is_below = |pid: u32| {
-        let mut at = Some(pid);
-        // No chain is longer than there are processes.
-        for _ in 0..=parents.len() {
-            match at {
-                Some(pid) if pid == eldest => return true,
-                Some(pid) => at = parents.get(&pid).copied(),
-                None => return false,
-            }
-        }
-        false
+/// Processes of which an argument is this path or one below it. The dead and unburied have none.
+pub(crate) fn that_name(path: &Path) -> Vec<u32> {
+    let names_it = |pid: u32| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut arguments = arguments.split(|byte| *byte == 0);
+        arguments.any(|argument| Path::new(OsStr::from_bytes(argument)).starts_with(path))
     };
-    parents.keys().copied().filter(|pid| is_below(*pid)).collect()
+    (std::fs::read_dir("/proc").into_iter().flatten().flatten())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| names_it(*pid))
+        .collect()
 }
 
 /// Processor time of some processes at one moment.
@@ -217,7 +205,7 @@ mod tests {
 
     #[test]
     fn stat_is_read_after_the_last_bracket() {
-        let expected = Stat { parent: 42, ticks: 200, ended_children_ticks: 10 };
+        let expected = Stat { ticks: 200, ended_children_ticks: 10 };
         assert_eq!(Stat::parse(STAT), Some(expected));
         assert_eq!(Stat::parse("4711 (cut) S 42"), None);
         assert_eq!(Stat::parse(""), None);
@@ -238,9 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_of_its_own_family() {
+    fn process_is_found_by_a_path_below_the_one_it_names() {
         let me = std::process::id();
-        assert!(family(me).contains(&me));
+        let program = std::env::args_os().next().unwrap();
+        assert!(that_name(Path::new(&program)).contains(&me));
+        assert!(!that_name(Path::new("/no/such/path")).contains(&me));
         assert!(memory_bytes(me, "VmRSS").unwrap() > 0);
     }
 
