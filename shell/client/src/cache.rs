@@ -7,11 +7,12 @@
 //! nodes      pack 16 | offset u32 be         -> plain bytes of a node
 //! gone       pack 16                         -> nothing: this pack was dropped or not found
 //! strangers  contract u64 be | pack 16       -> ms since 1970 when first seen unreferenced
+//! noticed    contract u64 be                 -> packs whose repair waits, and since when
 //! ```
 //! An entry of `chunks` is only written once its pack is acknowledged, and a put that used any
 //! asks the places whether those packs are still there before it refers to them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use acre_crypto::Secret;
 use acre_store::chunk::ChunkId;
 use acre_store::pack::ChunkRef;
 use acre_store::tree::MetaRef;
-use acre_types::{ContractId, PackId, UnixMs};
+use acre_types::{ContractId, PackId, Tick, UnixMs};
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
@@ -31,6 +32,7 @@ type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const CHUNKS: Table = TableDefinition::new("chunks");
 const NODES: Table = TableDefinition::new("nodes");
 const GONE: Table = TableDefinition::new("gone");
+const NOTICED: Table = TableDefinition::new("noticed");
 const STRANGERS: Table = TableDefinition::new("strangers");
 
 /// A data pack that is stored, with its key.
@@ -187,6 +189,25 @@ impl Cache {
             for (at, node) in nodes {
                 table.insert(node_key(*at).as_slice(), node.as_ref())?;
             }
+            Ok(())
+        });
+    }
+
+    /// When packs whose repair waits were first found damaged.
+    pub(crate) fn noticed(&self, contract: ContractId) -> BTreeMap<PackId, Tick> {
+        let value = self.get(NOTICED, &contract.0.to_be_bytes());
+        let noticed: Option<Vec<(PackId, u64)>> =
+            value.and_then(|value| acre_codec::decode(&value).ok());
+        noticed.unwrap_or_default().into_iter().map(|(pack, at)| (pack, Tick(at))).collect()
+    }
+
+    /// Replaces that.
+    pub(crate) fn set_noticed(&self, contract: ContractId, noticed: &BTreeMap<PackId, Tick>) {
+        let noticed: Vec<(PackId, u64)> = noticed.iter().map(|(pack, at)| (*pack, at.0)).collect();
+        let value = acre_codec::encode(&noticed);
+        self.write(|write| {
+            let mut table = write.open_table(NOTICED)?;
+            table.insert(contract.0.to_be_bytes().as_slice(), value.as_slice())?;
             Ok(())
         });
     }

@@ -17,8 +17,12 @@ use crate::courier::{Courier, SHARD};
 use crate::meter::{Meter, StopOnDrop};
 use crate::progress::{Phase, Progress};
 use crate::put::PutOptions;
-use crate::report::{GetReport, PutReport};
-use crate::{ClientError, Wanted, get, put, random};
+use crate::report::{
+    Explanation, GetReport, Item, PutReport, RemoveReport, RepairMode, RepairReport, VolumeInfo,
+};
+use crate::space::View;
+use crate::volume::Volume;
+use crate::{ClientError, Depth, Wanted, change, explain, get, list, put, random, repair};
 
 /// What a client is made of.
 pub struct Config {
@@ -82,7 +86,7 @@ impl Client {
     ) -> Result<PutReport, ClientError> {
         let (core, path) = (Arc::clone(&self.core), path.to_owned());
         let (meter, _stop) = meter(progress, Phase::Storing);
-        blocking(move |handle| put::run(&core, handle, &path, &options, &meter)).await
+        blocking(&self.core.working, move |handle| put::run(&core, handle, &path, &options, &meter)).await
     }
 
     /// Writes what is stored to `out`, where nothing must be. It appears there as a whole or not
@@ -99,7 +103,110 @@ impl Client {
     ) -> Result<GetReport, ClientError> {
         let (core, wanted, out) = (Arc::clone(&self.core), wanted.clone(), out.to_owned());
         let (meter, _stop) = meter(progress, Phase::Reading);
-        blocking(move |handle| get::run(&core, handle, &wanted, &out, &meter)).await
+        blocking(&self.core.working, move |handle| get::run(&core, handle, &wanted, &out, &meter)).await
+    }
+
+    /// Waits until the work of dropped futures is given up and cleaned up behind.
+    pub async fn idle(&self) {
+        self.core.idle().await;
+    }
+
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`], [`ClientError::VolumeUnreachable`] and the like.
+    pub async fn stat(&self, wanted: &Wanted) -> Result<Item, ClientError> {
+        let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
+        blocking(&self.core.working, move |handle| list::stat(&core, handle, &wanted)).await
+    }
+
+    /// The next page of a directory, ascending: entries above the name `after`. An empty page is
+    /// the end. Of anything but a directory, itself.
+    ///
+    /// # Errors
+    /// As [`Client::stat`].
+    pub async fn list(
+        &self,
+        wanted: &Wanted,
+        after: Option<&[u8]>,
+    ) -> Result<Vec<Item>, ClientError> {
+        let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
+        let after = after.map(<[u8]>::to_vec);
+        blocking(&self.core.working, move |handle| list::list(&core, handle, &wanted, after.as_deref())).await
+    }
+
+    /// Removes an entry, and drops packs that nothing refers to any more.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; [`ClientError::Conflict`] for a directory that is not empty.
+    pub async fn remove(
+        &self,
+        wanted: &Wanted,
+        depth: Depth,
+        progress: Arc<dyn Progress>,
+    ) -> Result<RemoveReport, ClientError> {
+        let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
+        let (meter, _stop) = meter(progress, Phase::Publishing);
+        blocking(&self.core.working, move |handle| change::remove(&core, handle, &wanted, depth, &meter)).await
+    }
+
+    /// Moves an entry to a path where nothing is. It stays in its volume.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`]; [`ClientError::Conflict`] if something is at `target`.
+    pub async fn rename(&self, source: &Wanted, target: &[u8]) -> Result<(), ClientError> {
+        let (core, source, target) = (Arc::clone(&self.core), source.clone(), target.to_vec());
+        blocking(&self.core.working, move |handle| change::rename(&core, handle, &source, &target)).await
+    }
+
+    /// Where the shards are, each read and hashed by its node now.
+    ///
+    /// # Errors
+    /// As [`Client::stat`].
+    pub async fn explain(&self, wanted: &Wanted) -> Result<Explanation, ClientError> {
+        let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
+        blocking(&self.core.working, move |handle| explain::run(&core, handle, &wanted)).await
+    }
+
+    /// One pass over all volumes: lost shards are made again and stored elsewhere, left-overs are
+    /// collected. Progress counts packs.
+    ///
+    /// # Errors
+    /// [`ClientError::VolumeUnreachable`] and the like; packs that cannot be repaired now are in
+    /// the report.
+    pub async fn repair(
+        &self,
+        mode: RepairMode,
+        progress: Arc<dyn Progress>,
+    ) -> Result<RepairReport, ClientError> {
+        let core = Arc::clone(&self.core);
+        let (meter, _stop) = meter(progress, Phase::Repairing);
+        blocking(&self.core.working, move |handle| repair::run(&core, handle, mode, &meter)).await
+    }
+
+    /// The person's volumes.
+    ///
+    /// # Errors
+    /// [`ClientError::Ledger`].
+    pub async fn volumes(&self) -> Result<Vec<VolumeInfo>, ClientError> {
+        let core = Arc::clone(&self.core);
+        blocking(&self.core.working, move |handle| {
+            let volumes = handle.block_on(core.refresh())?;
+            let info = |volume: &Arc<Volume>| {
+                let contract = volume.contract();
+                let view = View::open(&core, volume, handle).ok();
+                VolumeInfo {
+                    contract: volume.id,
+                    profile: volume.profile,
+                    reserved: contract.bytes,
+                    expires: contract.expires,
+                    places: contract.places.to_vec(),
+                    content: view.map(|view| view.space.names.totals()),
+                }
+            };
+            Ok(volumes.iter().map(info).collect())
+        })
+        .await
     }
 }
 

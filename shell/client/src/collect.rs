@@ -16,7 +16,7 @@ use acre_store::limits::{DELETE_PACKS_MAX, LOCATE_PACKS_MAX};
 use acre_store::machine::limits::REQUEST_TIMEOUT;
 use acre_store::protocol::{Delete, Reply, Request, Rest, decode_reply};
 use acre_store::shard::ShardId;
-use acre_store::tree::{Directory, Extent, Extents, Kind, MetaRef, Nodes, Walk};
+use acre_store::tree::{Content, Directory, Extent, Extents, Kind, MetaRef, Nodes, Walk};
 use acre_types::{ContractId, NodeId, PackId, ShardIndex, UnixMs};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -75,25 +75,46 @@ pub(crate) fn gone(
 
 /// Every pack that a tree refers to, of data and of metadata.
 pub(crate) fn mark(store: &mut MetaStore, tree: &Directory) -> Result<BTreeSet<PackId>, ClientError> {
-    let mut marker = Marker { store, packs: BTreeSet::new() };
+    let mut marker = Marker::new(store);
     let mut walk = Walk::new(tree);
     while let Some(visit) = walk.next(&mut marker)? {
         if let Kind::File(content) = &visit.entry.kind {
-            let mut extents = Extents::new(content, 0);
-            while let Some((extent, _)) = extents.next(&mut marker)? {
-                if let Extent::Data(run) = extent {
-                    marker.packs.insert(run.pack);
-                }
-            }
+            marker.file(content)?;
         }
     }
     Ok(marker.packs)
 }
 
+/// Every pack that a file refers to, of data and of pages.
+pub(crate) fn mark_file(
+    store: &mut MetaStore,
+    content: &Content,
+) -> Result<BTreeSet<PackId>, ClientError> {
+    let mut marker = Marker::new(store);
+    marker.file(content)?;
+    Ok(marker.packs)
+}
+
 /// Notes the pack of every node that is loaded.
-struct Marker<'a> {
+pub(crate) struct Marker<'a> {
     store: &'a mut MetaStore,
-    packs: BTreeSet<PackId>,
+    pub(crate) packs: BTreeSet<PackId>,
+}
+
+impl<'a> Marker<'a> {
+    pub(crate) const fn new(store: &'a mut MetaStore) -> Self {
+        Self { store, packs: BTreeSet::new() }
+    }
+
+    fn file(&mut self, content: &Content) -> Result<(), ClientError> {
+        let mut extents = Extents::new(content, 0);
+        while let Some((extent, _)) = extents.next(self)? {
+            if let Extent::Data(run) = extent {
+                self.packs.insert(run.pack);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Nodes for Marker<'_> {

@@ -25,6 +25,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use crate::shared::now;
 use crate::volume::Growth;
 
 /// The service that nodes answer.
@@ -56,7 +57,7 @@ pub(crate) enum Told {
 
 enum Command {
     Start { op: OpId, what: Operation, load: Load, to: mpsc::UnboundedSender<Told> },
-    Verdict { op: OpId, input: In },
+    Input(In),
     Made { op: OpId, pack: PackId, shards: Vec<(ShardIndex, Bytes)>, outcome: Rebuilt },
 }
 
@@ -113,7 +114,7 @@ impl Operating {
             Verdict::Good => In::Accepted { op },
             Verdict::Bad => In::TagFailed { op },
         };
-        let _ = self.commands.send(Command::Verdict { op, input });
+        let _ = self.commands.send(Command::Input(input));
     }
 
     /// Hands over rebuilt shards.
@@ -125,7 +126,7 @@ impl Operating {
 impl Drop for Operating {
     fn drop(&mut self) {
         let input = In::Cancel { op: self.op };
-        let _ = self.commands.send(Command::Verdict { op: self.op, input });
+        let _ = self.commands.send(Command::Input(input));
     }
 }
 
@@ -158,6 +159,8 @@ struct Task {
     caller: Caller,
     machine: Traffic,
     start: Instant,
+    /// The time of day at `start`, so that ticks mean something to the next process, too.
+    zero: Tick,
     kept: BTreeMap<OpId, Kept>,
     calls: HashMap<RequestId, (OpId, Option<AbortHandle>)>,
     answers: mpsc::UnboundedSender<(RequestId, Answer, Extra)>,
@@ -171,6 +174,7 @@ impl Task {
             caller,
             machine: Traffic::new(seed),
             start: Instant::now(),
+            zero: Tick(now().0.saturating_mul(1000)),
             kept: BTreeMap::new(),
             calls: HashMap::new(),
             answers,
@@ -179,13 +183,13 @@ impl Task {
     }
 
     fn now(&self) -> Tick {
-        Tick(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.zero.after(self.start.elapsed())
     }
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         loop {
             let deadline = self.machine.deadline();
-            let due = deadline.map(|tick| self.start + std::time::Duration::from_micros(tick.0));
+            let due = deadline.map(|tick| self.start + tick.since(self.zero));
             let sleep = async move {
                 match due {
                     Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -247,7 +251,7 @@ impl Task {
                 self.kept.insert(op, Kept { load, to, bodies, headers, made, heads });
                 self.machine.input(now, In::Start { op, what });
             }
-            Command::Verdict { input, .. } => self.machine.input(now, input),
+            Command::Input(input) => self.machine.input(now, input),
             Command::Made { op, pack, shards, outcome } => {
                 if let Some(kept) = self.kept.get_mut(&op) {
                     let shards = shards.into_iter();

@@ -16,14 +16,17 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod cache;
+mod change;
 mod client;
 mod collect;
 mod contract;
 mod shared;
 mod courier;
 mod error;
+mod explain;
 mod get;
 pub mod limits;
+mod list;
 mod meta;
 mod meter;
 mod object;
@@ -31,11 +34,14 @@ mod progress;
 mod put;
 mod random;
 mod read;
+mod repair;
 mod report;
 mod send;
 mod space;
+mod survey;
 mod volume;
 
+pub use change::Depth;
 pub use client::{Client, Config};
 pub use courier::SHARD;
 pub use error::{ClientError, Failure};
@@ -44,5 +50,6 @@ pub use progress::{Moment, Phase, Progress, Silent};
 pub use put::PutOptions;
 pub use report::{
     CollectReport, Explanation, GetReport, Item, ItemKind, PutReport, RemoveReport, RepairMode,
-    RepairReport, ShardPlace, Stripe, Warning, WarningKind,
+    RepairReport, ShardPlace, Stripe, VolumeInfo, Warning, WarningKind,
 };
+pub use survey::{Safety, Surveyor, VolumeSurvey};

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use acre_store::machine::ShardState;
-use acre_types::{ContractId, NodeId, PackId, Profile, ShardIndex};
+use acre_store::tree::Totals;
+use acre_types::{Bytes, ContractId, NodeId, PackId, Profile, ShardIndex, UnixMs};
 
 use crate::ObjectId;
 
@@ -216,4 +217,21 @@ pub struct RepairReport {
     pub replaced: Vec<(NodeId, NodeId)>,
     /// What was collected of left-overs.
     pub collected: CollectReport,
+}
+
+/// One volume.
+#[derive(Clone, Debug)]
+pub struct VolumeInfo {
+    /// Its contract.
+    pub contract: ContractId,
+    /// Its profile.
+    pub profile: Profile,
+    /// Plain bytes reserved.
+    pub reserved: Bytes,
+    /// Paid for up to here.
+    pub expires: UnixMs,
+    /// Its places, primaries first.
+    pub places: Vec<NodeId>,
+    /// What is in it; `None` if too few places answer.
+    pub content: Option<Totals>,
 }

@@ -31,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) caller: Caller,
     pub(crate) courier: Courier,
     pub(crate) cache: Cache,
+    pub(crate) working: Working,
     lists: tokio::sync::Mutex<Lists>,
     nodes: Mutex<Arc<BTreeMap<NodeId, Node>>>,
 }
@@ -52,7 +53,8 @@ impl Core {
     ) -> Self {
         let account = identity.account_id();
         let (lists, nodes) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { identity, account, ledger, book, caller, courier, cache, lists, nodes }
+        let working = Working::new(0);
+        Self { identity, account, ledger, book, caller, courier, cache, working, lists, nodes }
     }
 
     /// The person's volumes, oldest first, from the ledger.
@@ -131,6 +133,12 @@ impl Core {
         Ok(self.volumes().await?.into_iter().find(|volume| volume.id == contract))
     }
 
+    /// Waits until nothing is under way.
+    pub(crate) async fn idle(&self) {
+        // It fails when the sender is gone, which is here.
+        let _ = self.working.subscribe().wait_for(|count| *count == 0).await;
+    }
+
     /// All nodes of the ledger, as of the last reading.
     pub(crate) fn nodes(&self) -> Arc<BTreeMap<NodeId, Node>> {
         Arc::clone(&self.nodes.lock().unwrap_or_else(PoisonError::into_inner))
@@ -143,12 +151,23 @@ impl Core {
     }
 }
 
+/// Counts work under way.
+pub(crate) type Working = tokio::sync::watch::Sender<usize>;
+
 /// Runs work that blocks, on a thread where blocking is right; it may wait for async things.
 pub(crate) async fn blocking<T: Send + 'static>(
+    working: &Working,
     work: impl FnOnce(&Handle) -> Result<T, ClientError> + Send + 'static,
 ) -> Result<T, ClientError> {
     let handle = Handle::current();
-    let done = tokio::task::spawn_blocking(move || work(&handle)).await;
+    working.send_modify(|count| *count += 1);
+    let working = working.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work(&handle);
+        working.send_modify(|count| *count -= 1);
+        done
+    })
+    .await;
     done.unwrap_or_else(|error| {
         tracing::error!(%error, "work of the client broke");
         Err(ClientError::Closed)

@@ -24,7 +24,7 @@ use crate::{ClientError, random};
 
 /// Nodes ask the ledger again at most this often, so a contract that has just grown is not
 /// believed before.
-const GROWTH_SEEN: Duration = Duration::from_millis(400);
+pub(crate) const GROWTH_SEEN: Duration = Duration::from_millis(400);
 /// Growth asked for within this time after the last is the same growth.
 const GROWTH_SAME: Duration = Duration::from_secs(3);
 
