@@ -90,8 +90,9 @@ fn base_and_ledger() {
     write("ledger_receipt", &[receipt]);
     let (chain, farm, expires) = (Digest([1; 32]), FarmId(7), UnixMs(9));
     let owner = SigningKey::from_seed(Secret::new([2; 32]));
-    let tokens = [None, Some(NodeId([8; 32]))]
-        .map(|node| encode(&SignedJoinToken::new(JoinToken { chain, farm, node, expires }, &owner)));
+    let tokens = [None, Some(NodeId([8; 32]))].map(|node| {
+        encode(&SignedJoinToken::new(JoinToken { chain, farm, node, expires }, &owner))
+    });
     write("ledger_join_token", &tokens);
 }
 

@@ -1,8 +1,8 @@
 //! What peers send of the ledger, and what validators persist of it.
 
 use acre_ledger::{
-    AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken,
-    SignedTransaction, Verified,
+    AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken, SignedTransaction,
+    Verified,
 };
 use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId};
 

@@ -50,3 +50,14 @@ fn every_target_passes_seeded_mutations() {
         }
     }
 }
+
+#[test]
+fn every_target_has_a_binary_for_libfuzzer() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("libfuzzer");
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for (name, _) in TARGETS {
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name} is not in Cargo.toml");
+        let source = fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("target(\"{name}\")")), "{name}.rs runs another target");
+    }
+}

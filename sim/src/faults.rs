@@ -134,10 +134,11 @@ impl World {
             }
             Trouble::Quick(at) => self.nodes[at].slowness = 1,
             Trouble::GiveUp => {
-                let running = self.clients[0].running();
+                let device = self.rng.index(self.options.devices);
+                let running = self.clients[device].running();
                 if let Some(op) = self.rng.pick(&running).copied() {
                     reached!(self.reached, "client_gave_up");
-                    self.clients[0].cancel(self.clock.now(), &self.volume, op);
+                    self.clients[device].cancel(self.clock.now(), &self.volume, op);
                 }
             }
         }

@@ -42,7 +42,7 @@ enum Event {
     /// A wallet does something.
     Spend,
     /// A transaction reaches the pool.
-    Arrive(SignedTransaction),
+    Arrive(Box<SignedTransaction>),
     /// A wallet has heard nothing of its payment.
     Impatient(usize),
     /// The next replica proposes a block.
@@ -244,7 +244,7 @@ impl Run {
                 self.spend();
             }
             Event::Arrive(signed) => {
-                self.pool.insert(signed.transaction.id(), signed);
+                self.pool.insert(signed.transaction.id(), *signed);
             }
             Event::Impatient(intent) => self.retry(intent),
             Event::Block => {
@@ -269,7 +269,7 @@ impl Run {
         reached!(self.reached, "payment_doubled_on_the_way" if copies > 1);
         for _ in 0..copies {
             let wait = Duration::from_millis(self.rng.between(1, 5000));
-            self.clock.after(wait, Event::Arrive(signed.clone()));
+            self.clock.after(wait, Event::Arrive(Box::new(signed.clone())));
         }
     }
 
@@ -284,7 +284,7 @@ impl Run {
 
     fn pay(&mut self) {
         // Those from FARMS on only pay and are paid, so their books are simple.
-        let from = self.rng.between(FARMS as u64, PEOPLE as u64) as usize;
+        let from = FARMS + self.rng.index(PEOPLE - FARMS);
         let person = self.rng.index(PEOPLE);
         let to = self.account(person);
         let amount = Amount(1 + self.rng.below(1_000_000));

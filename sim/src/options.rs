@@ -28,6 +28,8 @@ pub struct Options {
     pub seed: u64,
     /// The code of the volume.
     pub profile: Profile,
+    /// Devices of the owner that work at once, each with a machine of its own.
+    pub devices: usize,
     /// Length of the first phase.
     pub chaos: Duration,
     /// Mean time between two operations of the client.
@@ -105,6 +107,7 @@ impl Options {
         Self {
             seed,
             profile,
+            devices: 1 + rng.index(2),
             chaos: Duration::from_secs(rng.between(300, 1500)),
             work_gap: Duration::from_millis(rng.between(1500, 8000)),
             delay_max: Duration::from_millis(*rng.pick(&[5, 40, 200, 1500]).unwrap_or(&5)),

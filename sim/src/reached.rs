@@ -62,6 +62,7 @@ pub const WANTED: &[&str] = &[
     "repair_unrepairable",
     "head_written",
     "head_not_written",
+    "head_conflict",
     "head_read_mended_stale",
     "head_stale_by_liar",
     "client_gave_up",

@@ -151,7 +151,7 @@ impl World {
         let trace = None;
         let mut world = Self {
             by_id: ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect(),
-            clients: vec![Client::new(rng.draw())],
+            clients: (0..options.devices).map(|_| Client::new(rng.draw())).collect(),
             clock: Clock::default(),
             nodes,
             volume,
@@ -383,7 +383,7 @@ impl World {
         Ok(())
     }
 
-    /// The client of the first phase does one random thing.
+    /// A device does one random thing.
     fn work(&mut self) {
         if self.phase == Phase::Calm {
             return;
@@ -393,12 +393,13 @@ impl World {
         self.clock.after(next, Event::Work);
         let now = self.clock.now();
         let packs: Vec<_> = self.acknowledged();
+        let device = self.rng.index(self.options.devices);
         match self.rng.below(22) {
-            0..=6 => self.put(),
+            0..=6 => self.put(device),
             7..=12 => {
                 if let Some(pack) = self.rng.pick(&packs).copied() {
                     let what = self.any_part(pack);
-                    self.get(0, pack, what);
+                    self.get(device, pack, what);
                 }
             }
             13..=14 => {
@@ -408,27 +409,27 @@ impl World {
                     _ => When::Now,
                 };
                 let trust = if self.rng.chance(500) { Trust::Listed } else { Trust::Verified };
-                self.clients[0].repair(now, &self.volume, referenced, when, trust);
+                self.clients[device].repair(now, &self.volume, referenced, when, trust);
             }
             15 => {
                 if let Some(pack) = self.rng.pick(&packs).copied() {
-                    self.clients[0].survey(now, &self.volume, pack);
+                    self.clients[device].survey(now, &self.volume, pack);
                 }
             }
             16..=18 => {
-                let op = self.clients[0].read_head(now, &self.volume);
-                self.head_floors.insert((0, op), self.heads_acknowledged);
+                let op = self.clients[device].read_head(now, &self.volume);
+                self.head_floors.insert((device, op), self.heads_acknowledged);
             }
             _ => {
                 self.heads_signed += 1;
                 let (counter, seed) = (self.heads_signed, self.rng.secret());
-                let written = self.clients[0].write_head(now, &self.volume, counter, seed);
+                let written = self.clients[device].write_head(now, &self.volume, counter, seed);
                 debug_assert!(written.is_ok());
             }
         }
     }
 
-    fn put(&mut self) {
+    fn put(&mut self, device: usize) {
         let count = 1 + self.rng.index(4);
         let mut chunks = Vec::new();
         for _ in 0..count {
@@ -443,7 +444,7 @@ impl World {
             self.volume.places.profile().indices().filter_map(|index| prepared.pack.shard(index));
         let shards = bodies.map(|(_, body)| acre_crypto::digest(&body)).collect();
         self.objects.insert(pack, Object { chunks, located, acknowledged: false, shards });
-        self.clients[0].put(self.clock.now(), &self.volume, prepared.pack);
+        self.clients[device].put(self.clock.now(), &self.volume, prepared.pack);
     }
 
     fn any_part(&mut self, pack: PackId) -> What {
@@ -492,7 +493,11 @@ impl World {
                 reached!(self.reached, "head_written");
                 self.heads_acknowledged = self.heads_acknowledged.max(counter);
             }
-            Note::HeadFailed(..) => reached!(self.reached, "head_not_written"),
+            Note::HeadFailed(_, error) => {
+                reached!(self.reached, "head_not_written");
+                let is_conflict = matches!(error, MachineError::HeadConflict { .. });
+                reached!(self.reached, "head_conflict" if is_conflict);
+            }
             Note::HeadRead(op, counter) => {
                 if counter.is_some_and(|counter| counter > self.heads_signed) {
                     return Err(self.violation("S2: a head that nobody signed".to_owned()));

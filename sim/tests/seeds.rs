@@ -63,3 +63,16 @@ fn a_seed_runs_the_same_twice() {
         assert_eq!(run_ledger(seed, None), run_ledger(seed, None), "seed {seed}");
     }
 }
+
+/// `sim/seeds/<seed>.txt`: what once broke stays mended.
+#[test]
+fn seeds_that_once_failed_pass() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/seeds");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            check(text.lines().next().unwrap().trim().parse().unwrap());
+        }
+    }
+}
