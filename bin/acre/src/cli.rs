@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Bring everything back to full redundancy.
     Repair(Repair),
+    /// Have every shard read and checked by its node, and repair what is damaged.
+    Scrub,
     /// Identity: the 24 words and the keys that grow from them.
     #[command(subcommand)]
     Id(Id),
@@ -123,15 +125,12 @@ pub(crate) struct Up {
 pub(crate) struct Put {
     /// A file or a directory.
     pub(crate) path: PathBuf,
-    /// tiny, ten, standard, lean, wide or fortress.
-    #[arg(long, default_value = "standard")]
-    pub(crate) profile: Profile,
+    /// tiny, ten, standard, lean, wide or fortress [default: standard, or that of what has the name].
+    #[arg(long)]
+    pub(crate) profile: Option<Profile>,
     /// The name to store it under [default: / and the last part of PATH].
     #[arg(long, value_name = "NAME")]
     pub(crate) to: Option<String>,
-    /// Store at once or not at all: wait until every shard is in place, not only enough of them.
-    #[arg(long)]
-    pub(crate) full: bool,
 }
 
 #[derive(Args)]

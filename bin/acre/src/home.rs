@@ -139,8 +139,12 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let fresh = path.with_extension("new");
     let write = || -> std::io::Result<()> {
-        let mut file =
-            fs::OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&fresh)?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(mode)
+            .open(&fresh)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&fresh, path)?;

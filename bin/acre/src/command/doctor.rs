@@ -67,7 +67,9 @@ fn identity(home: &Home) -> Finding {
             verdict: Verdict::Good,
             text: format!("24 words in {}, for your eyes only", home.root().display()),
         },
-        Err(error) => Finding { name, verdict: Verdict::Bad, text: error.to_string().replace('\n', ";") },
+        Err(error) => {
+            Finding { name, verdict: Verdict::Bad, text: error.to_string().replace('\n', ";") }
+        }
     }
 }
 

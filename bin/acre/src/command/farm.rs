@@ -75,8 +75,11 @@ async fn token(home: &Home, id: FarmId, out: &Output) -> Outcome {
     let expires = UnixMs(u64::try_from(now.as_millis())?.saturating_add(TOKEN_LIFE_MS));
     let token = JoinToken { chain: person.ledger.chain(), farm: id, node: None, expires };
     let signed = SignedJoinToken::new(token, &person.key());
-    let hex: String = acre_codec::encode(&signed).iter().map(|byte| format!("{byte:02x}")).collect();
-    out.note("Whoever has this token may join your farm for seven days. Keep it in a file of its own.");
+    let hex: String =
+        acre_codec::encode(&signed).iter().map(|byte| format!("{byte:02x}")).collect();
+    out.note(
+        "Whoever has this token may join your farm for seven days. Keep it in a file of its own.",
+    );
     out.data(&json!({ "token": hex, "expires_ms": expires }), || hex.clone());
     Ok(())
 }

@@ -56,9 +56,8 @@ async fn block(home: &Home, height: Height, out: &Output) -> Outcome {
 
 async fn transaction(home: &Home, id: Digest, out: &Output) -> Outcome {
     let ledger = reader(home).await?;
-    let missing = || {
-        Failure::new(Code::NotFound, format!("no transaction {id} in the blocks that are kept"))
-    };
+    let missing =
+        || Failure::new(Code::NotFound, format!("no transaction {id} in the blocks that are kept"));
     let height = ledger.transaction(id).await.map_err(failure)?.ok_or_else(missing)?;
     let block = ledger.block(height).await.map_err(failure)?.ok_or_else(missing)?;
     let signed = (block.payload.transactions.iter())
@@ -159,9 +158,9 @@ pub(crate) async fn validators(home: &Home, out: &Output) -> Outcome {
     let validators: Vec<Value> = (context.validators.iter())
         .map(|(key, _)| {
             let id = key.to_string();
-            let process = processes.as_ref().and_then(|grid| {
-                grid.validators.iter().find(|process| process.id == id)
-            });
+            let process = processes
+                .as_ref()
+                .and_then(|grid| grid.validators.iter().find(|process| process.id == id));
             json!({
                 "id": id,
                 "pid": process.and_then(|process| process.pid),
@@ -173,7 +172,8 @@ pub(crate) async fn validators(home: &Home, out: &Output) -> Outcome {
         .collect();
     out.data(&json!({ "validators": validators }), || {
         let line = |validator: &Value| {
-            let id: String = validator["id"].as_str().unwrap_or_default().chars().take(16).collect();
+            let id: String =
+                validator["id"].as_str().unwrap_or_default().chars().take(16).collect();
             let state = validator["state"].as_str().unwrap_or_default();
             format!("{id}…  {state}  height {}", validator["height"])
         };

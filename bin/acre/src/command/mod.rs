@@ -5,10 +5,12 @@ mod farm;
 mod id;
 mod ledger;
 mod node;
-mod person;
+pub(crate) mod person;
 mod show;
+pub(crate) mod storage;
 mod wallet;
 
+use acre_client::RepairMode;
 use clap::CommandFactory;
 use serde_json::json;
 
@@ -51,7 +53,9 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
             out.data(&json!({ "version": version }), || format!("acre {version}"));
             Ok(())
         }
-        _ => Err(anyhow::anyhow!("this command is being written")),
+        Command::Put(options) => storage::put(&home, &options, out).await,
+        Command::Get(options) => storage::get(&home, &options, out).await,
+        _ => Err(anyhow::anyhow!("this command is not there yet")),
     }
 }
 

@@ -99,9 +99,8 @@ const MIN_CAPACITY: Bytes = Bytes(64 * 1024 * 1024);
 
 /// A genesis file alone: the node keeps a copy of its own.
 fn adopted(genesis: &std::path::Path, dir: &std::path::Path) -> Outcome<std::path::PathBuf> {
-    let bytes = std::fs::read(genesis).map_err(|error| {
-        Failure::new(Code::NotFound, format!("{}: {error}", genesis.display()))
-    })?;
+    let bytes = std::fs::read(genesis)
+        .map_err(|error| Failure::new(Code::NotFound, format!("{}: {error}", genesis.display())))?;
     let folder = dir.join("context");
     crate::home::write_file(&folder.join("genesis"), &bytes)?;
     Ok(folder)
@@ -116,8 +115,7 @@ fn read_token(file: &std::path::Path) -> Outcome<SignedJoinToken> {
     let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
     let text = text.trim();
     let digits = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2));
-    let bytes: Option<Vec<u8>> =
-        digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect();
     let bytes = bytes.ok_or_else(|| wrong("not a token in hexadecimal".to_owned()))?;
     Ok(acre_codec::decode(&bytes).map_err(|error| wrong(error.to_string()))?)
 }

@@ -40,8 +40,9 @@ pub(crate) async fn reader(home: &Home) -> Outcome<LedgerClient> {
 pub(crate) fn failure(error: ClientError) -> anyhow::Error {
     let text = causes(&error);
     let failure = match &error {
-        ClientError::Refused(refused) => Failure::new(code_of(refused), text)
-            .state("nothing was changed on the ledger"),
+        ClientError::Refused(refused) => {
+            Failure::new(code_of(refused), text).state("nothing was changed on the ledger")
+        }
         ClientError::OutcomeUnknown { id } => Failure::new(Code::OutcomeUnknown, text)
             .state("it may be on the ledger or not")
             .hint(format!("acre ledger tx {id}, then repeat if it is not there")),

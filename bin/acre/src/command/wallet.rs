@@ -61,12 +61,18 @@ async fn history(person: &Person, out: &Output) -> Outcome {
             done => break done.map_err(failure)?,
         }
     };
-    let report = json!({ "account": person.account(), "from_height": from, "transfers": transfers });
+    let report =
+        json!({ "account": person.account(), "from_height": from, "transfers": transfers });
     out.data(&report, || {
         let line = |transfer: &Value| {
             let text = |key: &str| transfer[key].as_str().unwrap_or_default().to_owned();
             let other: String = text("account").chars().take(16).collect();
-            format!("{:>8}  {:<8} {:>20}  {other}…", transfer["height"].as_u64().unwrap_or(0), text("kind"), text("amount"))
+            format!(
+                "{:>8}  {:<8} {:>20}  {other}…",
+                transfer["height"].as_u64().unwrap_or(0),
+                text("kind"),
+                text("amount")
+            )
         };
         match transfers.is_empty() {
             true => "no transfers yet".to_owned(),

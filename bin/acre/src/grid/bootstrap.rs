@@ -204,8 +204,7 @@ async fn prepare(
     let key = role::key(dir)?.public();
     let farm = farm(place, operator, ledger).await?;
     let expires = UnixMs(now()?.0.saturating_add(TOKEN_LIFE_MS));
-    let token =
-        JoinToken { chain: ledger.chain(), farm, node: Some(NodeId::from(key)), expires };
+    let token = JoinToken { chain: ledger.chain(), farm, node: Some(NodeId::from(key)), expires };
     role::node::write_token(dir, &SignedJoinToken::new(token, operator))?;
     let settings = role::node::Settings {
         grid: grid.to_owned(),

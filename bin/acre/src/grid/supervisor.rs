@@ -99,7 +99,7 @@ impl Supervisor {
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         loop {
             tokio::select! {
-                Some((request, reply)) = requests.recv() => {
+                Some(Asked { request, reply, told }) = requests.recv() => {
                     let is_down = request == Request::Down;
                     if is_down {
                         self.end_all().await;
@@ -107,8 +107,8 @@ impl Supervisor {
                     let answer = self.answer(request).await;
                     let _ = reply.send(answer);
                     if is_down {
-                        // The answer is on its way; the socket's task needs a moment of this runtime.
-                        tokio::task::yield_now().await;
+                        // Whoever asked has the answer, or has gone away.
+                        let _ = told.await;
                         return Ok(());
                     }
                 }
@@ -145,8 +145,9 @@ impl Supervisor {
     }
 
     fn find(&self, id: &str) -> Result<usize, String> {
-        let is_match =
-            |member: &Member| member.kind == Kind::Node && !id.is_empty() && member.id.starts_with(id);
+        let is_match = |member: &Member| {
+            member.kind == Kind::Node && !id.is_empty() && member.id.starts_with(id)
+        };
         let found: Vec<usize> = (self.members.iter().enumerate())
             .filter(|(_, member)| is_match(member))
             .map(|(index, _)| index)
@@ -254,7 +255,13 @@ impl Member {
     }
 }
 
-type Asked = (Request, oneshot::Sender<Answer>);
+/// A request on its way through the supervisor.
+struct Asked {
+    request: Request,
+    reply: oneshot::Sender<Answer>,
+    /// Fires when the answer was written.
+    told: oneshot::Receiver<()>,
+}
 
 fn listen(grid: &Path) -> Outcome<mpsc::Receiver<Asked>> {
     let (folder, path) = control::socket(grid)?;
@@ -286,9 +293,12 @@ async fn converse(stream: UnixStream, send: mpsc::Sender<Asked>) -> Outcome {
     let limited = tokio::io::AsyncReadExt::take(reader, REQUEST_BYTES_MAX);
     BufReader::new(limited).read_line(&mut line).await?;
     let (reply, answer) = oneshot::channel();
+    // Dropped at the end of this function, after the answer was written.
+    let (_telling, told) = oneshot::channel();
     let answer = match serde_json::from_str(&line) {
         Ok(request) => {
-            send.send((request, reply)).await.context("the supervisor has ended")?;
+            let asked = Asked { request, reply, told };
+            send.send(asked).await.ok().context("the supervisor has ended")?;
             answer.await.context("the supervisor has ended")?
         }
         Err(error) => Answer::Failed(format!("not a request: {error}")),

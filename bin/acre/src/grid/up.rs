@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -51,8 +50,15 @@ fn lock(home: &Home) -> Outcome<File> {
     Ok(file)
 }
 
-/// Starts `acre up` as a process of its own and returns when the grid is ready.
+/// `acre up --detach`.
 pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
+    let report = start_detached(home, options, out)?;
+    out.data(&report, || ready_line(&report, home));
+    Ok(())
+}
+
+/// Starts `acre up` as a process of its own and returns its status when the grid is ready.
+pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Outcome<Value> {
     let grid = home.grid();
     // Found out here, where there is somebody to tell.
     drop(lock(home)?);
@@ -76,8 +82,7 @@ pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
             if let Some(error) = report.get("error").and_then(Value::as_str) {
                 return Err(Failure::new(Code::Failed, error).into());
             }
-            out.data(&report, || ready_line(&report, home));
-            return Ok(());
+            return Ok(report);
         }
     }
     let status = child.wait()?;
@@ -93,10 +98,7 @@ pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
 fn ready_line(report: &Value, home: &Home) -> String {
     let nodes = report["nodes"].as_array().map_or(0, Vec::len);
     let dashboard = report["dashboard"].as_str().unwrap_or("no page");
-    format!(
-        "{nodes} nodes are ready. Status page: {dashboard}\n{}",
-        advice(home)
-    )
+    format!("{nodes} nodes are ready. Status page: {dashboard}\n{}", advice(home))
 }
 
 /// The words that the other commands need to find this grid.
@@ -202,7 +204,9 @@ fn table(status: &GridStatus, height: Option<u64>) -> String {
     let mut lines = Vec::new();
     let running = status.nodes.iter().filter(|node| node.state == "running").count();
     lines.push(match height {
-        Some(height) => format!("ledger at height {height}, {running} of {} nodes run", status.nodes.len()),
+        Some(height) => {
+            format!("ledger at height {height}, {running} of {} nodes run", status.nodes.len())
+        }
         None => "the ledger does not answer".to_owned(),
     });
     if let Some(dashboard) = &status.dashboard {
@@ -221,9 +225,4 @@ fn table(status: &GridStatus, height: Option<u64>) -> String {
         lines.push(format!("{id:<10} {:<8} {pid:>8}  {site:<14} {farm}", node.state));
     }
     lines.join("\n")
-}
-
-/// Whether this path holds a grid at all.
-pub(crate) fn exists(grid: &Path) -> bool {
-    crate::context::has_genesis(grid)
 }

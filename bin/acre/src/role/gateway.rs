@@ -95,9 +95,7 @@ impl GridSource {
 
     async fn nodes(&self) -> Vec<NodePart> {
         let farms: BTreeMap<FarmId, String> = match self.ledger.farms().await {
-            Ok(farms) => {
-                farms.into_iter().map(|(id, farm)| (id, farm.name.to_string())).collect()
-            }
+            Ok(farms) => farms.into_iter().map(|(id, farm)| (id, farm.name.to_string())).collect(),
             Err(_) => BTreeMap::new(),
         };
         let Ok(nodes) = self.ledger.nodes().await else { return Vec::new() };

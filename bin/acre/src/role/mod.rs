@@ -66,8 +66,10 @@ pub(crate) fn key(dir: &Path) -> Outcome<SigningKey> {
 pub(crate) fn read_settings<T: DeserializeOwned>(dir: &Path) -> Outcome<T> {
     let path = dir.join(SETTINGS);
     let bytes = std::fs::read(&path).map_err(|error| {
-        anyhow!(Failure::new(Code::NotFound, format!("{}: {error}", path.display()))
-            .hint("acre node join makes a node's directory, acre up makes all of a local grid"))
+        anyhow!(
+            Failure::new(Code::NotFound, format!("{}: {error}", path.display()))
+                .hint("acre node join makes a node's directory, acre up makes all of a local grid")
+        )
     })?;
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
 }
