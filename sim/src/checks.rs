@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use acre_store::machine::{MachineError, Trust, When};
+use acre_store::machine::{MachineError, OpId, Trust, When};
 use acre_types::{PackId, ShardIndex};
 
 use crate::client::{Client, What};
@@ -14,8 +14,11 @@ use crate::world::{Violation, World};
 const PASSES_MAX: usize = 6;
 /// Virtual time between two passes: longer than any back-off of the machine.
 const PASS_GAP: Duration = Duration::from_secs(360);
-/// Virtual time in which a pass or a read must end.
-const OPERATION_MAX: Duration = Duration::from_secs(1800);
+/// Virtual time in which a pass of repair must end.
+const REPAIR_MAX: Duration = Duration::from_secs(1800);
+/// Virtual time in which anything else must end, liars or not: two timeouts of the machine and the
+/// way of the messages.
+const OPERATION_MAX: Duration = Duration::from_secs(30);
 
 impl World {
     /// S2: the bytes are those that were put.
@@ -62,15 +65,38 @@ impl World {
         self.check_shards()?;
         self.heal();
         // Liars still lie; a new machine with only the metadata reads everything.
-        self.newcomer();
-        self.read_everything()?;
-        self.check_head()?;
+        // So does the device that was there all the time, whatever it thinks of the nodes.
+        self.read_everything(0)?;
+        let newcomer = self.newcomer();
+        self.read_everything(newcomer)?;
+        self.check_head(newcomer)?;
         self.reform();
-        self.repair_until_full()?;
+        self.check_surveys(newcomer)?;
+        self.repair_until_full(newcomer)?;
         self.check_shards()?;
-        self.newcomer();
-        self.read_everything()?;
-        self.check_head()
+        self.check_surveys(newcomer)?;
+        let newcomer = self.newcomer();
+        self.read_everything(newcomer)?;
+        self.check_head(newcomer)
+    }
+
+    /// What a person is told of the losses a pack still bears is the truth.
+    fn check_surveys(&mut self, client: usize) -> Result<(), Violation> {
+        let data = usize::from(self.options.profile.data());
+        let packs = self.acknowledged();
+        for _ in 0..3 {
+            let Some(pack) = self.rng.pick(&packs).copied() else { return Ok(()) };
+            let bears = self.redundancy(pack).checked_sub(data);
+            self.last_survey = None;
+            let op = self.clients[client].survey(self.clock.now(), &self.volume, pack);
+            self.wait_for(client, op, OPERATION_MAX)?;
+            let told = self.last_survey.as_ref().map(|explained| explained.losses_survivable);
+            if told.map(|losses| losses.map(usize::from)) != Some(bears) {
+                let what = format!("S1: {pack:?} bears {bears:?} losses, and {told:?} is told");
+                return Err(self.violation(what));
+            }
+        }
+        Ok(())
     }
 
     /// S4: no honest node holds a shard with other bytes than were put, but for rot.
@@ -89,30 +115,31 @@ impl World {
         Ok(())
     }
 
-    fn newcomer(&mut self) {
+    fn newcomer(&mut self) -> usize {
         let seed = self.rng.draw();
         self.clients.push(Client::new(seed));
+        self.clients.len() - 1
     }
 
-    fn wait_for(&mut self, client: usize, op: acre_store::machine::OpId) -> Result<(), Violation> {
-        let end = self.clock.now().after(OPERATION_MAX);
+    fn wait_for(&mut self, client: usize, op: OpId, most: Duration) -> Result<(), Violation> {
+        let end = self.clock.now().after(most);
         self.run_until(end, |world| world.over.contains(&(client, op)))?;
         if self.over.contains(&(client, op)) {
             return Ok(());
         }
-        Err(self.violation(format!("no end of {op:?} within {OPERATION_MAX:?} after healing")))
+        Err(self.violation(format!("no end of {op:?} within {most:?} after healing")))
     }
 
     /// S1 and S2: within the budget the data comes back; beyond it the answer is "unavailable".
-    fn read_everything(&mut self) -> Result<(), Violation> {
-        let client = self.clients.len() - 1;
+    fn read_everything(&mut self, client: usize) -> Result<(), Violation> {
         let data = usize::from(self.options.profile.data());
         for pack in self.acknowledged() {
             let hit = self.atlas.hit(pack).len();
             let good = self.good(pack).len();
             self.failed_reads.remove(&(client, pack));
-            let op = self.get(client, pack, What::All);
-            self.wait_for(client, op)?;
+            let what = self.any_part(pack);
+            let op = self.get(client, pack, what);
+            self.wait_for(client, op, OPERATION_MAX)?;
             let within = hit <= self.options.bearable();
             match self.failed_reads.get(&(client, pack)) {
                 None => reached!(self.reached, "recovered_after_destruction" if hit > 0),
@@ -133,11 +160,10 @@ impl World {
     }
 
     /// S1 for heads: the newest acknowledged one is found while at most m places were hit.
-    fn check_head(&mut self) -> Result<(), Violation> {
-        let client = self.clients.len() - 1;
+    fn check_head(&mut self, client: usize) -> Result<(), Violation> {
         self.last_head = None;
         let op = self.clients[client].read_head(self.clock.now(), &self.volume);
-        self.wait_for(client, op)?;
+        self.wait_for(client, op, OPERATION_MAX)?;
         if self.atlas.places() > usize::from(self.options.profile.parity()) {
             return Ok(());
         }
@@ -152,16 +178,15 @@ impl World {
     }
 
     /// S3 and S4: repair brings every pack that is not lost to n shards at n places.
-    fn repair_until_full(&mut self) -> Result<(), Violation> {
+    fn repair_until_full(&mut self, client: usize) -> Result<(), Violation> {
         let data = usize::from(self.options.profile.data());
         let alive: BTreeSet<PackId> =
             self.acknowledged().into_iter().filter(|pack| self.good(*pack).len() >= data).collect();
-        let client = self.clients.len() - 1;
         for pass in 0..PASSES_MAX {
             let (now, referenced) = (self.clock.now(), alive.clone());
             let trust = if pass % 2 == 0 { Trust::Verified } else { Trust::Listed };
             let op = self.clients[client].repair(now, &self.volume, referenced, When::Now, trust);
-            self.wait_for(client, op)?;
+            self.wait_for(client, op, REPAIR_MAX)?;
             self.check_deletes()?;
             if self.not_full(&alive).is_none() {
                 self.count_doubled_places();

@@ -9,9 +9,9 @@ use acre_crypto::aead::AeadKey;
 use acre_store::head::{Head, Position, SignedHead};
 use acre_store::keys::VolumeKeys;
 use acre_store::machine::{
-    Answer, Ask, Check, Decode, Event, Extent, Failure, Fault, GetSpec, HeadSeen, HeadSpec, In,
-    MachineError, OpId, Operation, Out, Page, Places, PutSpec, Range, Ready, Rebuilt, RepairReport,
-    RepairSpec, RequestId, ShardAt, SurveySpec, Traffic, Trust, When,
+    Answer, Ask, Check, Decode, Event, Explained, Extent, Failure, Fault, GetSpec, HeadSeen,
+    HeadSpec, In, MachineError, OpId, Operation, Out, Page, Places, PutSpec, Range, Ready, Rebuilt,
+    RepairReport, RepairSpec, RequestId, ShardAt, SurveySpec, Traffic, Trust, When, explain,
 };
 use acre_store::pack::{Builder, BuilderConfig, ChunkRef, Opener, SignedPack, rebuild};
 use acre_store::protocol::{Delete, Reply, Request, Rest};
@@ -121,8 +121,8 @@ pub enum Note {
     HeadUnread(MachineError),
     /// A pass of repair is over.
     Repaired(RepairReport),
-    /// A survey is over.
-    Surveyed,
+    /// A survey is over: what it means for a person.
+    Surveyed(OpId, Explained),
     /// A node was blamed.
     Blamed(NodeId, Fault),
     /// The operation is over.
@@ -147,7 +147,7 @@ enum Op {
     Repair { made: BTreeMap<(PackId, ShardIndex), (ShardHeader, Bytes)> },
     WriteHead { counter: u64, told: bool },
     ReadHead,
-    Survey,
+    Survey(PackId),
 }
 
 struct Open {
@@ -271,7 +271,7 @@ impl Client {
     /// Looks where a pack is.
     pub fn survey(&mut self, now: Tick, volume: &Volume, pack: PackId) -> OpId {
         let spec = SurveySpec { pack, places: volume.places.clone() };
-        self.start(now, volume, Op::Survey, Operation::Survey(spec))
+        self.start(now, volume, Op::Survey(pack), Operation::Survey(spec))
     }
 
     /// Reads the newest head.
@@ -545,7 +545,10 @@ impl Client {
             Event::Ready(ready) => return self.ready(now, volume, op, &ready),
             Event::Rebuild { pack, decode } => return self.rebuild(now, volume, op, pack, &decode),
             Event::Blame { node, fault, .. } => Note::Blamed(node, fault),
-            Event::Sighted(_) => Note::Surveyed,
+            Event::Sighted(sightings) => {
+                let Some(Op::Survey(pack)) = self.ops.get(&op) else { return };
+                Note::Surveyed(op, explain(*pack, &volume.places, &sightings, |_| None))
+            }
             Event::RepairPlanned { .. } => return,
             Event::PackDone { pack, .. } => {
                 if let Some(Op::Repair { made }) = self.ops.get_mut(&op) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use acre_crypto::{Secret, SigningKey};
 use acre_store::keys::Identity;
 use acre_store::machine::placement::{Candidate, choose};
-use acre_store::machine::{Fault, MachineError, OpId, Places, Trust, Urgency, When};
+use acre_store::machine::{Explained, Fault, MachineError, OpId, Places, Trust, Urgency, When};
 use acre_store::protocol::{Reply, Request, decode_reply, decode_request};
 use acre_types::{AccountId, Bytes as Amount, ContractId, NodeId, PackId, Tick};
 use bytes::Bytes;
@@ -84,6 +84,7 @@ pub struct World {
     pub(crate) heads_signed: u64,
     /// What each read of the head must find at least, where no place lies or lost its disk.
     pub(crate) head_floors: BTreeMap<(usize, OpId), u64>,
+    pub(crate) last_survey: Option<Explained>,
     pub(crate) last_head: Option<Option<u64>>,
     pub(crate) failed_reads: BTreeMap<(usize, PackId), MachineError>,
     /// Drops after healing: at which node, and the redundancy of each pack before.
@@ -162,6 +163,7 @@ impl World {
             heads_acknowledged: 0,
             heads_signed: 0,
             head_floors: BTreeMap::new(),
+            last_survey: None,
             last_head: None,
             failed_reads: BTreeMap::new(),
             deletes: Vec::new(),
@@ -447,7 +449,7 @@ impl World {
         self.clients[device].put(self.clock.now(), &self.volume, prepared.pack);
     }
 
-    fn any_part(&mut self, pack: PackId) -> What {
+    pub(crate) fn any_part(&mut self, pack: PackId) -> What {
         let chunks = self.objects[&pack].chunks.len();
         if self.rng.chance(500) { What::All } else { What::Chunk(self.rng.index(chunks)) }
     }
@@ -510,7 +512,8 @@ impl World {
                 }
                 self.last_head = Some(counter);
             }
-            Note::HeadUnread(_) | Note::Surveyed => {}
+            Note::HeadUnread(_) => {}
+            Note::Surveyed(_, explained) => self.last_survey = Some(explained),
             Note::Repaired(report) => {
                 reached!(self.reached, "repair_stored" if report.stored > 0);
                 reached!(self.reached, "repair_trimmed" if report.trimmed > 0);
