@@ -154,6 +154,15 @@ impl Core {
 /// Counts work under way.
 pub(crate) type Working = tokio::sync::watch::Sender<usize>;
 
+/// One of them.
+struct Counted(Working);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
 /// Runs work that blocks, on a thread where blocking is right; it may wait for async things.
 pub(crate) async fn blocking<T: Send + 'static>(
     working: &Working,
@@ -161,11 +170,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, ClientError> {
     let handle = Handle::current();
     working.send_modify(|count| *count += 1);
-    let working = working.clone();
+    let counted = Counted(working.clone());
     let done = tokio::task::spawn_blocking(move || {
-        let done = work(&handle);
-        working.send_modify(|count| *count -= 1);
-        done
+        let _counted = counted;
+        work(&handle)
     })
     .await;
     done.unwrap_or_else(|error| {

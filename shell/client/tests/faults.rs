@@ -108,14 +108,15 @@ async fn faults_within_the_profile_are_worked_around_and_beyond_it_told() {
             let _ = stop.lock().unwrap().take().map(|stop| stop.send(()));
         }
     };
+    let (wanted, given_up) = (Wanted::from("/first"), out("given up"));
     tokio::select! {
-        _ = client.get(&Wanted::from("/first"), &out("given up"), Arc::new(progress)) => {}
+        _ = client.get(&wanted, &given_up, Arc::new(progress)) => {}
         _ = stopped => {}
     }
     assert!(gone.load(Ordering::Relaxed));
     client.idle().await;
     assert!(names(&place.path().join("out")).iter().all(|name| !name.starts_with('.')));
-    let _ = std::fs::remove_file(out("given up"));
+    let _ = std::fs::remove_file(given_up);
 
     // One more than the profile bears on top of the dead one: refused, and nothing is left.
     for number in 9..17 {
