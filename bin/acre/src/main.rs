@@ -10,6 +10,7 @@ mod home;
 mod output;
 mod random;
 mod role;
+mod tour;
 
 use std::process::ExitCode;
 

@@ -21,6 +21,7 @@ use crate::grid::up;
 use crate::home::Home;
 use crate::output::Output;
 use crate::role::{self, Keeper};
+use crate::tour;
 
 pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
     let home = Home::find(cli.home)?;
@@ -55,7 +56,16 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         }
         Command::Put(options) => storage::put(&home, &options, out).await,
         Command::Get(options) => storage::get(&home, &options, out).await,
-        _ => Err(anyhow::anyhow!("this command is not there yet")),
+        Command::Ls(options) => storage::ls(&home, &options, out).await,
+        Command::Rm(options) => storage::rm(&home, &options, out).await,
+        Command::Mv(options) => storage::mv(&home, &options, out).await,
+        Command::Explain(options) => storage::explain(&home, &options, out).await,
+        Command::Repair(options) => {
+            let mode = if options.wait { RepairMode::Now } else { RepairMode::ByUrgency };
+            storage::repair(&home, mode, out).await
+        }
+        Command::Scrub => storage::repair(&home, RepairMode::Scrub, out).await,
+        Command::Tour(options) => tour::run(&home, &options, out).await,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use acre_chain::LedgerClient;
 use acre_client::{
-    Client, ClientError, Config, Explanation, Failure as Class, GetReport, Item, ItemKind, Moment,
+    Client, ClientError, Config, Depth, Explanation, Failure as Class, GetReport, Item, ItemKind, Moment,
     Phase, Progress, PutOptions, PutReport, RepairMode, RepairReport, Silent, Wanted, WarningKind,
 };
 use acre_crypto::SigningKey;
@@ -230,16 +230,39 @@ fn get_words(report: &GetReport, to: &Path) -> String {
     format!("{}: {bytes} in {files} files after {:.1} s", to.display(), report.seconds)
 }
 
-#[cfg(any())]
 pub(crate) async fn ls(home: &Home, ls: &cli::Ls, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let items = client.list(&Wanted::from(ls.path.as_str())).await.map_err(failure)?;
-    let values: Vec<Value> = items.iter().map(item_json).collect();
-    out.data(&json!({ "path": ls.path, "entries": values }), || {
-        let line = |item: &Item| if ls.long { long_line(item) } else { short_line(item) };
-        items.iter().map(line).collect::<Vec<_>>().join("\n")
-    });
+    let wanted = Wanted::from(ls.path.as_str());
+    let mut values = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = client.list(&wanted, after.as_deref()).await.map_err(failure)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.name.clone());
+        if out.is_json() {
+            values.extend(page.iter().map(item_json));
+        } else {
+            // A directory of millions of names is printed as it is read.
+            let line = |item: &Item| if ls.long { long_line(item) } else { short_line(item) };
+            out.lines(&page.iter().map(line).collect::<Vec<_>>().join("\n"));
+        }
+        if !is_directory(&client, &wanted).await? {
+            break;
+        }
+    }
+    if out.is_json() {
+        out.data(&json!({ "path": ls.path, "entries": values }), String::new);
+    }
     Ok(())
+}
+
+/// A listing of anything but a directory is the thing itself, once.
+async fn is_directory(client: &Client, wanted: &Wanted) -> Outcome<bool> {
+    if *wanted == Wanted::from("/") {
+        return Ok(true);
+    }
+    let item = client.stat(wanted).await.map_err(failure)?;
+    Ok(item.kind == ItemKind::Directory)
 }
 
 fn item_json(item: &Item) -> Value {
@@ -298,14 +321,13 @@ fn date(mtime_ns: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
 }
 
-#[cfg(any())]
 pub(crate) async fn rm(home: &Home, rm: &cli::Rm, out: &Output) -> Outcome {
     let client = open(home).await?;
     let mut removed = Vec::new();
     for name in &rm.names {
         let depth =
-            if rm.recursive { acre_client::Depth::Recursive } else { acre_client::Depth::Single };
-        let report = client.remove(&Wanted::from(name.as_str()), depth).await.map_err(failure)?;
+            if rm.recursive { Depth::Tree } else { Depth::Entry };
+        let report = client.remove(&Wanted::from(name.as_str()), depth, progress(out)).await.map_err(failure)?;
         let collected = report.collected.unwrap_or_default();
         let unconfirmed: Vec<Value> = (collected.unconfirmed.iter())
             .map(|(node, packs)| json!({ "node": node, "packs": packs.len() }))
@@ -333,15 +355,29 @@ pub(crate) async fn rm(home: &Home, rm: &cli::Rm, out: &Output) -> Outcome {
     Ok(())
 }
 
-#[cfg(any())]
 pub(crate) async fn mv(home: &Home, mv: &cli::Mv, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let (from, to) = (Wanted::from(mv.from.as_str()), mv.to.as_bytes());
-    let name = client.rename(&from, to).await.map_err(failure)?;
+    let from = Wanted::from(mv.from.as_str());
+    let name = target(&client, mv).await?;
+    client.rename(&from, &name).await.map_err(failure)?;
     out.data(&json!({ "from": mv.from, "to": text(&name) }), || {
         format!("{} is now {}", mv.from, text(&name))
     });
     Ok(())
+}
+
+/// The new name: below `to` if that is a directory, else `to`.
+async fn target(client: &Client, mv: &cli::Mv) -> Outcome<Vec<u8>> {
+    let to = mv.to.as_bytes().to_vec();
+    match client.stat(&Wanted::Path(to.clone())).await {
+        Ok(item) if item.kind == ItemKind::Directory => {
+            let last = default_out(&Wanted::from(mv.from.as_str()))?;
+            Ok([to.strip_suffix(b"/").unwrap_or(&to), b"/", last.into_os_string().as_encoded_bytes()].concat())
+        }
+        Ok(_) => Ok(to),
+        Err(error) if error.failure() == Class::NotFound => Ok(to),
+        Err(error) => Err(failure(error)),
+    }
 }
 
 pub(crate) const fn state_word(state: ShardState) -> &'static str {
@@ -353,7 +389,6 @@ pub(crate) const fn state_word(state: ShardState) -> &'static str {
     }
 }
 
-#[cfg(any())]
 pub(crate) async fn explain(home: &Home, explain: &cli::Explain, out: &Output) -> Outcome {
     let client = open(home).await?;
     let wanted = Wanted::from(explain.name.as_str());
@@ -442,7 +477,6 @@ const fn letter(state: ShardState) -> char {
     }
 }
 
-#[cfg(any())]
 pub(crate) async fn repair(home: &Home, mode: RepairMode, out: &Output) -> Outcome {
     let client = open(home).await?;
     let report = client.repair(mode, progress(out)).await.map_err(failure)?;

@@ -10,11 +10,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
 use acre_crypto::SigningKey;
-use acre_gate::{LedgerPart, NodePart, NodeState, Report, Source};
+use acre_client::{Surveyor, VolumeSurvey};
+use acre_gate::{LedgerPart, NodePart, NodeState, Report, Safety, Source, VolumePart};
+use acre_ledger::ContractState;
 use acre_net::rpc::{Caller, Message};
 use acre_net::{Endpoint, Service, StaticBook};
 use acre_store::protocol::{self, NodeStatus, Reply, Request};
-use acre_types::{FarmId, NodeId, PublicKey};
+use acre_types::{ContractId, FarmId, NodeId, PublicKey};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -68,7 +70,11 @@ struct GridSource {
     ledger: LedgerClient,
     book: Arc<StaticBook>,
     caller: Caller,
+    surveyor: Surveyor,
 }
+
+/// Contracts read in one go.
+const CONTRACTS_AT_ONCE: usize = 128;
 
 impl GridSource {
     async fn new(context: &Context, key: &SigningKey) -> Outcome<Self> {
@@ -76,7 +82,9 @@ impl GridSource {
         let endpoint = Endpoint::bind(key, None, Arc::clone(&book) as _).await?;
         let validators = context.validators.iter().map(|(key, _)| *key).collect();
         let ledger = LedgerClient::new(&context.genesis, endpoint.clone(), validators);
-        Ok(Self { ledger, book, caller: Caller::new(endpoint, SHARD) })
+        let caller = Caller::new(endpoint, SHARD);
+        let surveyor = Surveyor::new(caller.clone());
+        Ok(Self { ledger, book, caller, surveyor })
     }
 
     async fn ledger_part(&self) -> Result<LedgerPart, acre_chain::ClientError> {
@@ -128,6 +136,43 @@ impl GridSource {
     }
 }
 
+impl GridSource {
+    /// Contracts that hold something now, each looked at in its places.
+    async fn volumes(&self) -> Vec<VolumePart> {
+        let Ok(totals) = self.ledger.totals().await else { return Vec::new() };
+        let mut volumes = Vec::new();
+        let ids: Vec<ContractId> = (1..=totals.contracts).map(ContractId).collect();
+        for ids in ids.chunks(CONTRACTS_AT_ONCE) {
+            let Ok(contracts) = self.ledger.read_all(ids).await else { continue };
+            for contract in contracts.into_iter().flatten() {
+                if contract.state == ContractState::Open {
+                    volumes.push(volume_part(self.surveyor.survey(&contract).await));
+                }
+            }
+        }
+        volumes
+    }
+}
+
+fn volume_part(survey: VolumeSurvey) -> VolumePart {
+    VolumePart {
+        contract: survey.contract.0,
+        profile: survey.profile.to_string(),
+        places_up: survey.places_up,
+        places: survey.places,
+        packs: survey.packs,
+        stored_bytes: survey.stored_bytes,
+        safety: match survey.safety {
+            acre_client::Safety::Full { losses_survivable } => Safety::Full { losses_survivable },
+            acre_client::Safety::Degraded { losses_survivable } => {
+                Safety::Degraded { losses_survivable }
+            }
+            acre_client::Safety::Unavailable { packs } => Safety::Unavailable { packs },
+            acre_client::Safety::Empty => Safety::Empty,
+        },
+    }
+}
+
 async fn ask(caller: &Caller, node: NodeId) -> Option<NodeStatus> {
     let request = Message::new(acre_codec::encode(&Request::Status), Vec::new());
     let key: PublicKey = node.key();
@@ -146,7 +191,7 @@ impl Source for GridSource {
                 taken_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
                 ledger: self.ledger_part().await.map_err(|error| error.to_string()),
                 nodes: self.nodes().await,
-                volumes: Vec::new(),
+                volumes: self.volumes().await,
             }
         })
     }
