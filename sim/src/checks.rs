@@ -1,12 +1,14 @@
 //! The oracle: what must hold, told without the cores.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use acre_store::machine::{MachineError, OpId, Trust, When};
 use acre_types::{PackId, ShardIndex};
 
 use crate::client::{Client, What};
+use crate::library::LoadError;
 use crate::reached;
 use crate::world::{Violation, World};
 
@@ -32,6 +34,8 @@ impl World {
         let expected = match what {
             What::All => object.chunks.concat(),
             What::Chunk(at) => object.chunks[at].clone(),
+            // Its content is checked node by node when the tree is walked.
+            What::Meta => Vec::new(),
         };
         if plain == expected {
             return Ok(());
@@ -77,7 +81,51 @@ impl World {
         self.check_surveys(newcomer)?;
         let newcomer = self.newcomer();
         self.read_everything(newcomer)?;
-        self.check_head(newcomer)
+        self.check_head(newcomer)?;
+        let newcomer = self.newcomer();
+        self.recover(newcomer)
+    }
+
+    /// Lost machine, new machine: from the words alone to the head, the tree and the files.
+    fn recover(&mut self, client: usize) -> Result<(), Violation> {
+        self.check_head(client)?;
+        let Some(root) = self.clients[client].root.clone() else { return Ok(()) };
+        let wanted = self.snapshots.get(&root.created.0).cloned().unwrap_or_default();
+        let data = usize::from(self.options.profile.data());
+        let files = loop {
+            let missing = match self.clients[client].shelf.files(&root.tree) {
+                Ok(files) => break files,
+                Err(LoadError::Missing(pack)) => pack,
+                Err(error) => return Err(self.violation(format!("S2: the tree: {error}"))),
+            };
+            let op = self.get(client, missing, What::Meta);
+            self.wait_for(client, op, OPERATION_MAX)?;
+            if let Some(error) = self.failed_reads.remove(&(client, missing)) {
+                if self.good(missing).len() >= data {
+                    return Err(self.violation(format!("S1: metadata {missing:?}: {error}")));
+                }
+                return Ok(());
+            }
+        };
+        let found: BTreeMap<_, _> =
+            files.iter().map(|(path, located)| (path.clone(), located.pack)).collect();
+        if found != wanted {
+            let (found, wanted) = (found.len(), wanted.len());
+            return Err(self.violation(format!("S1: {found} files are found of {wanted}")));
+        }
+        reached!(self.reached, "recovered_from_words" if !found.is_empty());
+        for located in files.into_values().take(5) {
+            let (now, pack) = (self.clock.now(), located.pack);
+            let op = self.clients[client].get(now, &self.volume, Arc::new(located), What::All);
+            self.wait_for(client, op, OPERATION_MAX)?;
+            let failed = self.failed_reads.remove(&(client, pack));
+            if let Some(error) = failed
+                && self.good(pack).len() >= data
+            {
+                return Err(self.violation(format!("S1: {pack:?} by its entry: {error}")));
+            }
+        }
+        Ok(())
     }
 
     /// What a person is told of the losses a pack still bears is the truth.

@@ -13,14 +13,17 @@ use acre_store::machine::{
     HeadSpec, In, MachineError, OpId, Operation, Out, Page, Places, PutSpec, Range, Ready, Rebuilt,
     RepairReport, RepairSpec, RequestId, ShardAt, SurveySpec, Traffic, Trust, When, explain,
 };
-use acre_store::pack::{Builder, BuilderConfig, ChunkRef, Opener, SignedPack, rebuild};
+use acre_store::pack::{
+    Builder, BuilderConfig, ChunkRef, Layout, MetaPack, Opener, SignedPack, rebuild,
+};
 use acre_store::protocol::{Delete, Reply, Request, Rest};
-use acre_store::shard::{PackHeader, ShardHeader, ShardId, shard_bytes};
-use acre_store::tree::Root;
+use acre_store::shard::{PackClass, PackHeader, ShardHeader, ShardId, shard_bytes};
+use acre_store::tree::{Directory, Root, Run};
 use acre_store::{Entropy, StoreError};
 use acre_types::{ContractId, Machine, NodeId, PackId, Profile, ShardIndex, Tick, UnixMs};
 use bytes::Bytes;
 
+use crate::library::Shelf;
 use crate::planted::Planted;
 use crate::reached;
 use crate::reached::Reached;
@@ -44,12 +47,19 @@ pub struct Located {
     /// Length of the pack.
     pub pack_bytes: u32,
     /// Key of the pack.
-    pub secret: Secret,
+    pub key: AeadKey,
     /// Its chunks, in order.
     pub chunks: Vec<ChunkRef>,
 }
 
 impl Located {
+    /// A metadata pack, of which only the name is known.
+    #[must_use]
+    pub fn unknown(pack: PackId) -> Self {
+        let key = AeadKey::new(&Secret::new([0; 32]));
+        Self { pack, pack_bytes: 0, key, chunks: Vec::new() }
+    }
+
     fn shard_bytes(&self, profile: Profile) -> u32 {
         shard_bytes(profile, self.pack_bytes)
     }
@@ -61,6 +71,8 @@ pub struct Prepared {
     pub pack: SignedPack,
     /// How to read it.
     pub located: Located,
+    /// What the metadata says of it.
+    pub run: Run,
 }
 
 impl Volume {
@@ -80,12 +92,16 @@ impl Volume {
             refs.push(builder.add(chunk)?.chunk);
         }
         let sealed = builder.close()?.expect("a chunk was added");
-        let secret = sealed.secret().expect("a data pack has a key").duplicate();
+        let run = sealed.run(refs.clone())?.expect("a data pack has a key");
         let pack = sealed.sign(self.keys.signing_key());
         let header = pack.header();
-        let located =
-            Located { pack: header.pack(), pack_bytes: header.pack_bytes(), secret, chunks: refs };
-        Ok(Prepared { pack, located })
+        let located = Located {
+            pack: header.pack(),
+            pack_bytes: header.pack_bytes(),
+            key: run.key.expand(),
+            chunks: refs,
+        };
+        Ok(Prepared { pack, located, run })
     }
 }
 
@@ -96,6 +112,8 @@ pub enum What {
     All,
     /// One chunk.
     Chunk(usize),
+    /// The whole of a metadata pack, of which nothing but the name is known.
+    Meta,
 }
 
 /// What came of an operation, for the oracle.
@@ -167,6 +185,12 @@ pub struct Client {
     serial: u64,
     opener: Opener,
     is_hunting: BTreeSet<OpId>,
+    /// Length of the metadata pack being read, as a node told it.
+    told: BTreeMap<OpId, u32>,
+    /// The root of the newest head that was read.
+    pub root: Option<Root>,
+    /// Metadata packs that were fetched.
+    pub shelf: Shelf,
     /// What is to be sent.
     pub sent: Vec<Sent>,
     /// What happened.
@@ -190,6 +214,9 @@ impl Client {
             serial: 0,
             opener: Opener::new(),
             is_hunting: BTreeSet::new(),
+            told: BTreeMap::new(),
+            root: None,
+            shelf: Shelf::default(),
             sent: Vec::new(),
             notes: Vec::new(),
             reached: Reached::default(),
@@ -237,7 +264,7 @@ impl Client {
     /// Reads an object, or a part of it.
     pub fn get(&mut self, now: Tick, volume: &Volume, object: Arc<Located>, what: What) -> OpId {
         let extent = match what {
-            What::All => Extent::Whole,
+            What::All | What::Meta => Extent::Whole,
             What::Chunk(at) => {
                 let shard_bytes = object.shard_bytes(volume.places.profile());
                 let ChunkRef { offset, stored, .. } = object.chunks[at];
@@ -280,7 +307,8 @@ impl Client {
         self.start(now, volume, Op::ReadHead, Operation::ReadHead(spec))
     }
 
-    /// Writes the head with this counter; its root says when it was made, which is its counter.
+    /// Writes the head with this counter and tree; its root says when it was made, which is its
+    /// counter.
     ///
     /// # Errors
     /// As [`Head::seal`].
@@ -289,11 +317,12 @@ impl Client {
         now: Tick,
         volume: &Volume,
         counter: u64,
+        tree: Directory,
         seed: [u8; 32],
     ) -> Result<OpId, StoreError> {
         let at = Position { contract: volume.contract, epoch: 0, counter };
         let mut entropy = Entropy::new(Secret::new(seed));
-        let root = Root::empty(UnixMs(counter));
+        let root = Root { tree, previous: None, created: UnixMs(counter) };
         let signed =
             Head::seal(at, &root, &volume.keys, &mut entropy)?.sign(volume.keys.signing_key());
         let head = HeadSeen::from(&signed);
@@ -392,7 +421,10 @@ impl Client {
         match (ask, reply) {
             (_, Reply::Refused(refusal)) => Answer::Failed(Failure::from(&refusal)),
             (Ask::Store { .. }, Reply::Stored) => Answer::Stored,
-            (Ask::Fetch { pack, index, range, check }, Reply::Shard { .. }) => {
+            (Ask::Fetch { pack, index, range, check }, Reply::Shard { pack_bytes }) => {
+                if matches!(self.ops.get(&op), Some(Op::Get { what: What::Meta, .. })) {
+                    self.told.insert(op, pack_bytes);
+                }
                 let good = self.is_expected(volume, op, *pack, *index, *range, *check, &body);
                 if !good {
                     return wrong;
@@ -461,6 +493,10 @@ impl Client {
             return header.is_some_and(|header| header.verify_body(index, body).is_ok());
         }
         let whole = match self.ops.get(&op) {
+            Some(Op::Get { what: What::Meta, .. }) => {
+                let told = self.told.get(&op).copied().unwrap_or(0);
+                shard_bytes(volume.places.profile(), told)
+            }
             Some(Op::Get { object, .. }) => object.shard_bytes(volume.places.profile()),
             _ => header.map_or(0, PackHeader::shard_bytes),
         };
@@ -479,6 +515,7 @@ impl Client {
                 Out::Over { op } => {
                     self.ops.remove(&op);
                     self.is_hunting.remove(&op);
+                    self.told.remove(&op);
                     self.bodies.retain(|_, (owner, _)| *owner != op);
                     self.notes.push(Note::Over(op));
                 }
@@ -565,7 +602,12 @@ impl Client {
                 reached!(self.reached, "head_read_mended_stale" if read.newest.is_some() && !read.stale.is_empty());
                 let opened = read.newest.and_then(|seen| {
                     let signed = self.heads.get(&seen.digest)?;
-                    signed.head.open(&volume.keys).ok().map(|root| root.created.0)
+                    signed.head.open(&volume.keys).ok()
+                });
+                let opened = opened.map(|root| {
+                    let counter = root.created.0;
+                    self.root = Some(root);
+                    counter
                 });
                 Note::HeadRead(op, opened)
             }
@@ -620,10 +662,17 @@ impl Client {
         let Some(Op::Get { object, what }) = self.ops.get(&op) else { return };
         let (object, what) = (Arc::clone(object), *what);
         let profile = volume.places.profile();
-        let joined = self.join(profile, ready, object.shard_bytes(profile)).unwrap_or_default();
+        let whole = match what {
+            What::Meta => shard_bytes(profile, self.pack_bytes(op, object.pack)),
+            _ => object.shard_bytes(profile),
+        };
+        let joined = self.join(profile, ready, whole).unwrap_or_default();
         reached!(self.reached, "get_decoded" if ready.decode.is_some());
         reached!(self.reached, "get_direct" if ready.decode.is_none());
-        let opened = self.open_chunks(volume, &object, what, &joined);
+        let opened = match what {
+            What::Meta => self.open_meta(volume, op, object.pack, whole, &joined),
+            _ => self.open_chunks(volume, &object, what, &joined),
+        };
         let input = match opened {
             Some(plain) => {
                 reached!(self.reached, "get_hunted_a_liar" if self.is_hunting.contains(&op));
@@ -638,6 +687,33 @@ impl Client {
         self.traffic.input(now, input);
     }
 
+    /// Length of a metadata pack: by its signed header if that is known, else as a node told.
+    fn pack_bytes(&self, op: OpId, pack: PackId) -> u32 {
+        let header = self.headers.get(&pack).map(|header| header.pack().pack_bytes());
+        header.or(self.told.get(&op).copied()).unwrap_or(0)
+    }
+
+    fn open_meta(
+        &mut self,
+        volume: &Volume,
+        op: OpId,
+        pack: PackId,
+        whole: u32,
+        joined: &[u8],
+    ) -> Option<Vec<u8>> {
+        let profile = volume.places.profile();
+        let layout = Layout::new(profile, PackClass::Meta, self.pack_bytes(op, pack)).ok()?;
+        let bodies = joined.chunks(whole as usize);
+        let shards: Vec<_> = profile
+            .indices()
+            .zip(bodies)
+            .map(|(index, body)| (index, Bytes::copy_from_slice(body)))
+            .collect();
+        let opened = MetaPack::open(&layout, pack, &shards, volume.keys.meta()).ok()?;
+        self.shelf.keep(pack, opened);
+        Some(Vec::new())
+    }
+
     fn open_chunks(
         &mut self,
         volume: &Volume,
@@ -645,16 +721,16 @@ impl Client {
         what: What,
         joined: &[u8],
     ) -> Option<Vec<u8>> {
-        let key = AeadKey::new(&object.secret);
         let (chunks, base) = match what {
             What::All => (object.chunks.as_slice(), 0),
             What::Chunk(at) => (&object.chunks[at..=at], object.chunks[at].offset),
+            What::Meta => return None,
         };
         let mut plain = Vec::new();
         for chunk in chunks {
             let start = (chunk.offset - base) as usize;
             let sealed = joined.get(start..start + chunk.stored as usize)?;
-            let opened = self.opener.open(&key, object.pack, *chunk, sealed, &mut plain);
+            let opened = self.opener.open(&object.key, object.pack, *chunk, sealed, &mut plain);
             if opened.is_err() {
                 if volume.planted == Some(Planted::TagIgnored) {
                     plain.extend_from_slice(&sealed[..sealed.len().min(chunk.plain as usize)]);

@@ -26,6 +26,7 @@ pub mod clock;
 pub mod disk;
 mod faults;
 pub mod ledger;
+pub mod library;
 pub mod node;
 pub mod options;
 pub mod planted;

@@ -8,7 +8,9 @@ use acre_crypto::{Secret, SigningKey};
 use acre_store::keys::Identity;
 use acre_store::machine::placement::{Candidate, choose};
 use acre_store::machine::{Explained, Fault, MachineError, OpId, Places, Trust, Urgency, When};
+use acre_store::pack::SignedPack;
 use acre_store::protocol::{Reply, Request, decode_reply, decode_request};
+use acre_store::tree::{Directory, Run};
 use acre_types::{AccountId, Bytes as Amount, ContractId, NodeId, PackId, Tick};
 use bytes::Bytes;
 
@@ -16,6 +18,7 @@ use crate::atlas::Atlas;
 use crate::client::{Client, Located, Note, Volume, What};
 use crate::clock::{Clock, Rolling};
 use crate::faults::Trouble;
+use crate::library::Library;
 use crate::node::{Caller, Node, Served, Terms};
 use crate::options::Options;
 use crate::reached;
@@ -58,6 +61,15 @@ pub(crate) struct Object {
     pub(crate) acknowledged: bool,
     /// Digest of each shard as it was made.
     pub(crate) shards: Vec<acre_types::Digest>,
+    /// What the metadata says; none for a metadata pack.
+    pub(crate) run: Option<Run>,
+}
+
+/// A state of the volume on its way: to be named by heads once all its packs are acknowledged.
+pub(crate) struct Pending {
+    tree: Directory,
+    packs: Vec<PackId>,
+    files: BTreeMap<Vec<u8>, PackId>,
 }
 
 /// Whether faults still happen.
@@ -84,6 +96,13 @@ pub struct World {
     pub(crate) heads_signed: u64,
     /// What each read of the head must find at least, where no place lies or lost its disk.
     pub(crate) head_floors: BTreeMap<(usize, OpId), u64>,
+    pub(crate) library: Library,
+    pub(crate) pending: Option<Pending>,
+    /// The newest tree of which every pack is acknowledged, and its files.
+    pub(crate) tree: Directory,
+    pub(crate) files: BTreeMap<Vec<u8>, PackId>,
+    /// The files below each head that was signed.
+    pub(crate) snapshots: BTreeMap<u64, BTreeMap<Vec<u8>, PackId>>,
     pub(crate) last_survey: Option<Explained>,
     pub(crate) last_head: Option<Option<u64>>,
     pub(crate) failed_reads: BTreeMap<(usize, PackId), MachineError>,
@@ -149,6 +168,7 @@ impl World {
             keys: Identity::new(Secret::new(rng.secret())).volume(0),
             planted: options.planted,
         };
+        let library = Library::new(&volume, rng.secret());
         let trace = None;
         let mut world = Self {
             by_id: ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect(),
@@ -163,6 +183,11 @@ impl World {
             heads_acknowledged: 0,
             heads_signed: 0,
             head_floors: BTreeMap::new(),
+            library,
+            pending: None,
+            tree: Directory::empty(),
+            files: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             last_survey: None,
             last_head: None,
             failed_reads: BTreeMap::new(),
@@ -425,7 +450,10 @@ impl World {
             _ => {
                 self.heads_signed += 1;
                 let (counter, seed) = (self.heads_signed, self.rng.secret());
-                let written = self.clients[device].write_head(now, &self.volume, counter, seed);
+                self.commit(device);
+                self.snapshots.insert(counter, self.files.clone());
+                let written =
+                    self.clients[device].write_head(now, &self.volume, counter, self.tree, seed);
                 debug_assert!(written.is_ok());
             }
         }
@@ -445,12 +473,60 @@ impl World {
         let bodies =
             self.volume.places.profile().indices().filter_map(|index| prepared.pack.shard(index));
         let shards = bodies.map(|(_, body)| acre_crypto::digest(&body)).collect();
-        self.objects.insert(pack, Object { chunks, located, acknowledged: false, shards });
+        let run = Some(prepared.run);
+        self.objects.insert(pack, Object { chunks, located, acknowledged: false, shards, run });
         self.clients[device].put(self.clock.now(), &self.volume, prepared.pack);
+    }
+
+    /// Takes up the state that was on its way if all of it is acknowledged, and sends the next one.
+    fn commit(&mut self, device: usize) {
+        if let Some(pending) = self.pending.take() {
+            if pending.packs.iter().all(|pack| self.objects[pack].acknowledged) {
+                reached!(self.reached, "tree_committed");
+                self.tree = pending.tree;
+                self.files = pending.files;
+            } else {
+                reached!(self.reached, "tree_given_up");
+            }
+        }
+        let (mut tree, mut files) = (self.tree, self.files.clone());
+        let known: BTreeSet<PackId> = files.values().copied().collect();
+        for (pack, object) in &self.objects {
+            let Some(run) = object.run.as_ref() else { continue };
+            if !object.acknowledged || known.contains(pack) {
+                continue;
+            }
+            let (folder, name) = (format!("folder {}", pack.0[0] % 5), pack.to_string());
+            tree = self.library.add(&tree, &folder, &name, run.clone()).expect("small names");
+            files.insert(format!("{folder}/{name}").into_bytes(), *pack);
+        }
+        let mut packs = Vec::new();
+        for sealed in self.library.close().expect("nodes fit into packs") {
+            let pack = sealed.sign(self.volume.keys.signing_key());
+            packs.push(pack.header().pack());
+            self.remember(&pack);
+            self.clients[device].put(self.clock.now(), &self.volume, pack);
+        }
+        if !packs.is_empty() {
+            self.pending = Some(Pending { tree, packs, files });
+        }
+    }
+
+    /// Enters a metadata pack into the oracle.
+    fn remember(&mut self, pack: &SignedPack) {
+        let id = pack.header().pack();
+        let bodies = self.volume.places.profile().indices().filter_map(|index| pack.shard(index));
+        let shards = bodies.map(|(_, body)| acre_crypto::digest(&body)).collect();
+        let located = Arc::new(Located::unknown(id));
+        let (chunks, acknowledged, run) = (Vec::new(), false, None);
+        self.objects.insert(id, Object { chunks, located, acknowledged, shards, run });
     }
 
     pub(crate) fn any_part(&mut self, pack: PackId) -> What {
         let chunks = self.objects[&pack].chunks.len();
+        if chunks == 0 {
+            return What::Meta;
+        }
         if self.rng.chance(500) { What::All } else { What::Chunk(self.rng.index(chunks)) }
     }
 
