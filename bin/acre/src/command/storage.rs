@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use acre_chain::LedgerClient;
 use acre_client::{
-    Client, ClientError, Config, Depth, Explanation, Failure as Class, GetReport, Item, ItemKind, Moment,
-    Phase, Progress, PutOptions, PutReport, RepairMode, RepairReport, Silent, Wanted, WarningKind,
+    Client, ClientError, Config, Depth, Explanation, Failure as Class, GetReport, Item, ItemKind,
+    Moment, Phase, Progress, PutOptions, PutReport, RepairMode, RepairReport, Silent, Wanted,
+    WarningKind,
 };
 use acre_crypto::SigningKey;
 use acre_net::{Endpoint, StaticBook};
@@ -117,8 +118,7 @@ pub(crate) fn progress(out: &Output) -> Arc<dyn Progress> {
 }
 
 pub(crate) async fn put(home: &Home, put: &cli::Put, out: &Output) -> Outcome {
-    let options =
-        PutOptions { profile: put.profile, to: put.to.clone().map(String::into_bytes) };
+    let options = PutOptions { profile: put.profile, to: put.to.clone().map(String::into_bytes) };
     let client = open(home).await?;
     let report = client.put(&put.path, options, progress(out)).await.map_err(failure)?;
     for warning in &report.warnings {
@@ -325,9 +325,11 @@ pub(crate) async fn rm(home: &Home, rm: &cli::Rm, out: &Output) -> Outcome {
     let client = open(home).await?;
     let mut removed = Vec::new();
     for name in &rm.names {
-        let depth =
-            if rm.recursive { Depth::Tree } else { Depth::Entry };
-        let report = client.remove(&Wanted::from(name.as_str()), depth, progress(out)).await.map_err(failure)?;
+        let depth = if rm.recursive { Depth::Tree } else { Depth::Entry };
+        let report = client
+            .remove(&Wanted::from(name.as_str()), depth, progress(out))
+            .await
+            .map_err(failure)?;
         let collected = report.collected.unwrap_or_default();
         let unconfirmed: Vec<Value> = (collected.unconfirmed.iter())
             .map(|(node, packs)| json!({ "node": node, "packs": packs.len() }))
@@ -372,7 +374,12 @@ async fn target(client: &Client, mv: &cli::Mv) -> Outcome<Vec<u8>> {
     match client.stat(&Wanted::Path(to.clone())).await {
         Ok(item) if item.kind == ItemKind::Directory => {
             let last = default_out(&Wanted::from(mv.from.as_str()))?;
-            Ok([to.strip_suffix(b"/").unwrap_or(&to), b"/", last.into_os_string().as_encoded_bytes()].concat())
+            Ok([
+                to.strip_suffix(b"/").unwrap_or(&to),
+                b"/",
+                last.into_os_string().as_encoded_bytes(),
+            ]
+            .concat())
         }
         Ok(_) => Ok(to),
         Err(error) if error.failure() == Class::NotFound => Ok(to),

@@ -92,14 +92,13 @@ impl Supervisor {
         State::Running { pid, lifeline, kill }
     }
 
-    /// Serves the control socket until `down`, a signal, or the end of the validator.
-    pub(crate) async fn serve(&mut self, grid: &Path) -> Outcome {
-        let mut requests = listen(grid)?;
+    /// Answers the control socket until `down` or a signal.
+    pub(crate) async fn serve(&mut self, mut requests: Requests) -> Outcome {
         let mut terminated =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         loop {
             tokio::select! {
-                Some(Asked { request, reply, told }) = requests.recv() => {
+                Some(Asked { request, reply, told }) = requests.0.recv() => {
                     let is_down = request == Request::Down;
                     if is_down {
                         self.end_all().await;
@@ -263,7 +262,11 @@ struct Asked {
     told: oneshot::Receiver<()>,
 }
 
-fn listen(grid: &Path) -> Outcome<mpsc::Receiver<Asked>> {
+/// What comes in through the control socket.
+pub(crate) struct Requests(mpsc::Receiver<Asked>);
+
+/// Opens the control socket; whoever connects from now on waits for [`Supervisor::serve`].
+pub(crate) fn listen(grid: &Path) -> Outcome<Requests> {
     let (folder, path) = control::socket(grid)?;
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -284,7 +287,7 @@ fn listen(grid: &Path) -> Outcome<mpsc::Receiver<Asked>> {
             });
         }
     });
-    Ok(receive)
+    Ok(Requests(receive))
 }
 
 async fn converse(stream: UnixStream, send: mpsc::Sender<Asked>) -> Outcome {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::bootstrap::{self, Plan, ledger_client};
 use super::control::{self, Answer, GridStatus, Request};
+use super::supervisor::listen;
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
@@ -24,6 +25,8 @@ pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome 
     let plan = Plan { nodes: usize::from(options.nodes), capacity: options.capacity };
     let say = |line: &str| out.note(&format!("{line} ({:.1} s)", begun.elapsed().as_secs_f64()));
     let mut supervisor = bootstrap::start(home, plan, &say).await?;
+    // Before anybody is told that the grid is ready.
+    let requests = listen(&home.grid())?;
     let status = supervisor.status();
     let height = height(home).await;
     let report = report(&status, height);
@@ -32,7 +35,7 @@ pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome 
         // Whoever started this has read the line above and waits for its end.
         out.close();
     }
-    supervisor.serve(&home.grid()).await?;
+    supervisor.serve(requests).await?;
     out.note("the grid has stopped; what it stores stays");
     Ok(())
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
-use acre_crypto::SigningKey;
 use acre_client::{Surveyor, VolumeSurvey};
+use acre_crypto::SigningKey;
 use acre_gate::{LedgerPart, NodePart, NodeState, Report, Safety, Source, VolumePart};
 use acre_ledger::ContractState;
 use acre_net::rpc::{Caller, Message};

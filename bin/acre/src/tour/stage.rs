@@ -26,7 +26,7 @@ const NODES: u16 = 24;
 pub(crate) struct Stage {
     folder: PathBuf,
     home: Home,
-    is_up: bool,
+    supervisor: Option<rustix::process::Pid>,
     killed: BTreeSet<String>,
 }
 
@@ -36,13 +36,16 @@ impl Stage {
         let folder = home.root().join(format!("tour-{}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let home = Home::find(Some(folder.join("home")))?;
-        Ok(Self { folder, home, is_up: false, killed: BTreeSet::new() })
+        Ok(Self { folder, home, supervisor: None, killed: BTreeSet::new() })
     }
 
     /// Stops the grid and removes the directory.
     pub(crate) fn clean_up(&mut self) -> Outcome {
-        if std::mem::take(&mut self.is_up) {
-            control::ask(&self.home.grid(), &Request::Down)?;
+        if let Some(supervisor) = self.supervisor.take()
+            && control::ask(&self.home.grid(), &Request::Down).is_err()
+        {
+            // It does not answer; its children end with it.
+            let _ = rustix::process::kill_process(supervisor, rustix::process::Signal::TERM);
         }
         // A recovered tree may hold directories without write permission.
         make_removable(&self.folder);
@@ -58,8 +61,10 @@ impl Stage {
             supervisor: false,
         };
         let begun = std::time::Instant::now();
-        self.is_up = true;
-        up::start_detached(&self.home, &options, &Output::new(Form::Words, Notes::Hidden))?;
+        let quiet = Output::new(Form::Words, Notes::Hidden);
+        let report = up::start_detached(&self.home, &options, &quiet)?;
+        let pid = report["supervisor_pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        self.supervisor = pid.and_then(rustix::process::Pid::from_raw);
         let status = up::processes(&self.home)?;
         let countries: BTreeSet<_> =
             status.nodes.iter().filter_map(|node| node.country.clone()).collect();
