@@ -27,7 +27,7 @@ enum Verdict {
 }
 
 pub(crate) async fn run(home: &Home, out: &Output) -> Outcome {
-    let findings = vec![
+    let findings = [
         identity(home),
         space(home),
         sync_speed(home),

@@ -125,10 +125,9 @@ fn failed(spec: &Spec, why: &str) -> anyhow::Error {
 /// Asks a child to stop and kills it if it does not.
 pub(crate) async fn end(child: &mut Child, lifeline: Option<ChildStdin>) {
     drop(lifeline);
-    if tokio::time::timeout(END, child.wait()).await.is_err() {
-        if let Err(error) = child.kill().await {
-            tracing::warn!(%error, "a process could not be killed");
-        }
+    let is_slow = tokio::time::timeout(END, child.wait()).await.is_err();
+    if is_slow && let Err(error) = child.kill().await {
+        tracing::warn!(%error, "a process could not be killed");
     }
 }
 
