@@ -50,7 +50,7 @@ impl World {
             if node.lie.is_some() {
                 continue;
             }
-            for id in node.whole().filter(|id| id.pack == pack) {
+            for id in node.whole(pack) {
                 good.entry(id.index).or_default().insert(at);
             }
         }
@@ -237,6 +237,8 @@ impl World {
             self.wait_for(client, op, REPAIR_MAX)?;
             self.check_deletes()?;
             if self.not_full(&alive).is_none() {
+                reached!(self.reached, "repair_full_in_one_pass" if pass == 0);
+                reached!(self.reached, "repair_full_in_more_passes" if pass > 0);
                 self.count_doubled_places();
                 return Ok(());
             }

@@ -37,7 +37,7 @@ pub mod world;
 
 pub use clock::Rolling;
 pub use ledger::{LedgerOutcome, run_ledger};
-pub use options::{Destruction, Lie, Options};
+pub use options::{Destruction, Lie, Options, Workload};
 pub use planted::Planted;
 pub use reached::{Reached, WANTED};
 pub use rng::Rng;

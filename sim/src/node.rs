@@ -10,7 +10,9 @@ use acre_store::head::SignedHead;
 use acre_store::limits::SHARD_IDS_MAX;
 use acre_store::protocol::{Receipt, Refusal, Reply, Request, Rest};
 use acre_store::shard::{PackHeader, ShardHeader, ShardId};
-use acre_types::{Bytes as Amount, ContractId, Digest, NodeId, PublicKey, Signature, UnixMs};
+use acre_types::{
+    Bytes as Amount, ContractId, Digest, NodeId, PackId, PublicKey, Signature, UnixMs,
+};
 use bytes::Bytes;
 
 use crate::disk::{Damage, Disk, Record};
@@ -107,10 +109,10 @@ impl Node {
         self.shards.values().map(|(_, body)| body.len() as u64).sum()
     }
 
-    /// The shards held, as an omniscient observer sees them: whole ones only.
-    pub fn whole(&self) -> impl Iterator<Item = ShardId> {
-        let whole = |(header, body): &(ShardHeader, Bytes)| header.verify_body(body).is_ok();
-        self.shards.iter().filter(move |(_, held)| whole(held)).map(|(id, _)| *id)
+    /// The shards held of a pack, as an omniscient observer sees them: whole ones only.
+    pub fn whole(&self, pack: PackId) -> impl Iterator<Item = ShardId> {
+        let held = self.shards.iter().filter(move |(id, _)| id.pack == pack);
+        held.filter(|(_, (header, body))| header.verify_body(body).is_ok()).map(|(id, _)| *id)
     }
 
     /// Every shard held and its bytes, whole or not.

@@ -62,8 +62,19 @@ pub struct Options {
     pub liars: Vec<Lie>,
     /// Whether more may be destroyed than the profile bears.
     pub destruction: Destruction,
+    /// What the devices do most.
+    pub workload: Workload,
     /// What is wrong on purpose.
     pub planted: Option<Planted>,
+}
+
+/// What the devices do most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// Everything.
+    Mixed,
+    /// Reads and writes of heads.
+    Heads,
 }
 
 /// How much may be destroyed.
@@ -124,14 +135,21 @@ impl Options {
             give_up,
             liars,
             destruction,
+            workload: Workload::Mixed,
             planted: None,
         }
     }
 
-    /// The same with something wrong.
+    /// The same with something wrong, on the smallest profile and, for bugs about heads, with work
+    /// mostly on heads: the fewer events a seed has, the more seeds there are in a minute.
     #[must_use]
     pub fn with(mut self, planted: Planted) -> Self {
         self.planted = Some(planted);
+        self.profile = Profile::Tiny;
+        self.liars.truncate(self.bearable());
+        if matches!(planted, Planted::HeadWithoutMajority | Planted::HeadNotSynced) {
+            self.workload = Workload::Heads;
+        }
         self
     }
 

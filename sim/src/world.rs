@@ -20,7 +20,7 @@ use crate::clock::{Clock, Rolling};
 use crate::faults::Trouble;
 use crate::library::Library;
 use crate::node::{Caller, Node, Served, Terms};
-use crate::options::Options;
+use crate::options::{Options, Workload};
 use crate::reached;
 use crate::reached::Reached;
 use crate::rng::Rng;
@@ -421,7 +421,11 @@ impl World {
         let now = self.clock.now();
         let packs: Vec<_> = self.acknowledged();
         let device = self.rng.index(self.options.devices);
-        match self.rng.below(22) {
+        let lowest = match self.options.workload {
+            Workload::Heads if self.rng.chance(800) => 16,
+            _ => 0,
+        };
+        match self.rng.between(lowest, 22) {
             0..=6 => self.put(device),
             7..=12 => {
                 if let Some(pack) = self.rng.pick(&packs).copied() {

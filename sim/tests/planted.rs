@@ -4,7 +4,7 @@
 use acre_sim::{Options, Planted, run, run_ledger};
 
 /// Seeds after which a planted bug must have been caught.
-const SEEDS_MAX: u64 = 400;
+const SEEDS_MAX: u64 = 100;
 
 #[track_caller]
 fn check(planted: Planted, expected: &str) {
