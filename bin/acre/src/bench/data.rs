@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use rustix::fs::{SeekFrom, seek};
 
 use crate::exit::Outcome;
 
@@ -75,6 +76,31 @@ pub(crate) fn disk_bytes(path: &Path) -> u64 {
     own + entries.map(|entry| disk_bytes(&entry.path())).sum::<u64>()
 }
 
+/// Bytes written to a file or to all files below a directory, in whole blocks: what is only allocated
+/// ahead is a hole to the file system and does not count. 0 if there is nothing.
+pub(crate) fn written_bytes(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| written_bytes(&entry.path())).sum()
+        }
+        Ok(metadata) if metadata.is_file() => File::open(path).map_or(0, |file| data_bytes(&file)),
+        _ => 0,
+    }
+}
+
+fn data_bytes(file: &File) -> u64 {
+    let (mut at, mut sum) = (0, 0);
+    // After the last data the first call fails, which ends the walk.
+    while let Ok(begin) = seek(file, SeekFrom::Data(at))
+        && let Ok(end) = seek(file, SeekFrom::Hole(begin))
+        && end > begin
+    {
+        (at, sum) = (end, sum + (end - begin));
+    }
+    sum
+}
+
 /// Refuses two files or directories that differ in a name or a byte.
 ///
 /// # Errors
@@ -137,6 +163,18 @@ mod tests {
         compare(&at("a"), &at("b")).unwrap();
         assert!(compare(&at("a"), &at("c")).is_err());
         assert!(disk_bytes(&at("a")) >= 250 * 512);
+    }
+
+    #[test]
+    fn hole_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let sparse = File::create(&path).unwrap();
+        sparse.set_len(64 << 20).unwrap();
+        assert!(written_bytes(folder.path()) < 64 << 20);
+        (&sparse).write_all(b"data").unwrap();
+        assert!((4..1 << 20).contains(&written_bytes(folder.path())));
+        assert_eq!(written_bytes(&folder.path().join("none")), 0);
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Grid {
         self.home.join("grid")
     }
 
+    /// Where its nodes keep their shards.
+    pub(crate) fn nodes(&self) -> PathBuf {
+        self.folder().join("nodes")
+    }
+
     /// `acre put`, with the profile `standard`.
     pub(crate) async fn put(&self, path: &Path, name: &str) -> Outcome<(Run, Value)> {
         let run = self.acre(&["put", "--profile", "standard", "--to", name], &[path]).await?;

@@ -12,6 +12,7 @@ mod peer;
 mod process;
 mod report;
 mod section;
+mod small;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -108,11 +109,12 @@ pub(crate) async fn run(options: &Options, out: &Output) -> Outcome {
     Ok(())
 }
 
-/// The data, the shards (1.25 times), the peer's copy, two outputs and some air.
+/// Of the large file: the data, the shards of a round (1.25 times) and its removal not yet compacted, the
+/// peer's copy, outputs. Of the small ones: all that and the outputs of all turns.
 fn refuse_small_disk(folder: &Path, options: &Options) -> Outcome {
     let files = u64::from(options.files) * section::SMALL_FILE_BYTES;
     let rounds = u64::from(options.rounds);
-    let needed = (options.size.0.max(files)).saturating_mul(5 + rounds.saturating_mul(2));
+    let needed = (options.size.0.max(files)).saturating_mul(6).saturating_add(files * rounds * 8);
     let disk = rustix::fs::statvfs(folder).context("the disk does not tell its free space")?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     if free < needed {

@@ -27,7 +27,8 @@ impl Restic {
         Some(Self { folder: folder.to_owned(), version })
     }
 
-    fn repository(&self, name: &str) -> PathBuf {
+    /// Where a repository lies.
+    pub(crate) fn repository(&self, name: &str) -> PathBuf {
         self.folder.join(format!("restic-{name}"))
     }
 

@@ -31,25 +31,25 @@ const GIGABYTE: f64 = 1e9;
 
 /// A measurement under way.
 pub(crate) struct Bench<'a> {
-    options: &'a Options,
-    grid: Grid,
-    folder: PathBuf,
-    out: &'a Output,
-    restic: Option<Restic>,
+    pub(super) options: &'a Options,
+    pub(super) grid: Grid,
+    pub(super) folder: PathBuf,
+    pub(super) out: &'a Output,
+    pub(super) restic: Option<Restic>,
     large: Large,
-    rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// A run, with the processor time of the grid added to its own.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sample {
-    seconds: f64,
-    cpu_seconds: f64,
+pub(super) struct Sample {
+    pub(super) seconds: f64,
+    pub(super) cpu_seconds: f64,
     peak_bytes: f64,
 }
 
 impl Sample {
-    fn of(run: &Run, grid_seconds: f64) -> Self {
+    pub(super) fn of(run: &Run, grid_seconds: f64) -> Self {
         let peak_bytes = run.peak_bytes as f64;
         Self { seconds: run.seconds, cpu_seconds: run.cpu_seconds + grid_seconds, peak_bytes }
     }
@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
         self.options.only.is_empty() || self.options.only.contains(&part)
     }
 
-    async fn ensure_up(&self) -> Outcome {
+    pub(super) async fn ensure_up(&self) -> Outcome {
         if !self.grid.is_up() {
             self.out.note("starting a grid");
             self.grid.up().await?;
@@ -217,14 +217,18 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    async fn put(&self, path: &Path, stored: &str) -> Outcome<(Sample, serde_json::Value)> {
+    pub(super) async fn put(
+        &self,
+        path: &Path,
+        stored: &str,
+    ) -> Outcome<(Sample, serde_json::Value)> {
         quiet_disk();
         let before = self.grid.usage();
         let (run, report) = self.grid.put(path, stored).await?;
         Ok((Sample::of(&run, self.grid.usage().since(&before)), report))
     }
 
-    async fn get(&self, stored: &str, target: &Path) -> Outcome<Sample> {
+    pub(super) async fn get(&self, stored: &str, target: &Path) -> Outcome<Sample> {
         quiet_disk();
         let before = self.grid.usage();
         let run = self.grid.get(stored, target).await?;
@@ -283,7 +287,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Says in each row that compares why the peer's figure is missing.
-    fn beside(&self, row: Row, peer: Option<f64>) -> Row {
+    pub(super) fn beside(&self, row: Row, peer: Option<f64>) -> Row {
         match &self.restic {
             Some(_) => row.beside(peer),
             None => row.note(ABSENT),
@@ -361,88 +365,6 @@ impl<'a> Bench<'a> {
         self.rows.extend(rows);
     }
 
-    async fn files(&mut self) -> Outcome {
-        self.ensure_up().await?;
-        let count = self.options.files;
-        let source = self.folder.join("small");
-        data::tree(&source, count, SMALL_FILE_BYTES, u64::MAX)?;
-        let plain = (u64::from(count) * SMALL_FILE_BYTES) as f64;
-        let disk_before = data::disk_bytes(&self.grid.folder());
-
-        self.out.note(&format!("put of {count} files of 10 KiB"));
-        let (put, report) = self.put(&source, "/small").await?;
-        let grown = data::disk_bytes(&self.grid.folder()) as f64 - disk_before as f64;
-        let backup = match &self.restic {
-            Some(restic) => {
-                self.out.note("restic backup of the same");
-                restic.init("small").await?;
-                quiet_disk();
-                Some(restic.backup("small", &source).await?)
-            }
-            None => None,
-        };
-        self.out.note("get");
-        let target = self.folder.join("small-fetched");
-        let get = self.get("/small", &target).await?;
-        data::compare(&source, &target)?;
-        let restore = match &self.restic {
-            Some(restic) => {
-                self.out.note("restic restore");
-                let target = self.folder.join("small-restored");
-                quiet_disk();
-                let run = restic.restore("small", &target).await?;
-                data::compare(&source, &below(&target, &source))?;
-                Some(run)
-            }
-            None => None,
-        };
-
-        let rate = |seconds: f64| f64::from(count) / seconds;
-        let repository = self.folder.join("restic-small");
-        let peer_disk = backup.is_some().then(|| data::disk_bytes(&repository) as f64 / plain);
-        let stored = report["bytes_stored"].as_u64().map(|bytes| bytes as f64 / plain);
-        let kept = Row::new("their disk / plain", Unit::Times, Some(grown / plain))
-            .note("with what nodes allocate ahead, at most 4 MiB each, and the ledger's growth");
-        let rows = [
-            self.beside(
-                Row::new(
-                    format!("put {count} files of 10 KiB"),
-                    Unit::FilesPerSecond,
-                    Some(rate(put.seconds)),
-                ),
-                backup.as_ref().map(|run| rate(run.seconds)),
-            )
-            .goal(Goal::RatioAtLeast(1.0)),
-            self.beside(
-                Row::new("their processor, client and grid", Unit::Seconds, Some(put.cpu_seconds)),
-                backup.as_ref().map(|run| run.cpu_seconds),
-            ),
-            self.beside(
-                Row::new(
-                    format!("get {count} files of 10 KiB"),
-                    Unit::FilesPerSecond,
-                    Some(rate(get.seconds)),
-                ),
-                restore.as_ref().map(|run| rate(run.seconds)),
-            )
-            .goal(Goal::RatioAtLeast(1.0)),
-            self.beside(
-                Row::new("their processor, client and grid", Unit::Seconds, Some(get.cpu_seconds)),
-                restore.as_ref().map(|run| run.cpu_seconds),
-            ),
-            Row::new("their stored / plain", Unit::Times, stored).goal(Goal::AtMost(1.30)),
-            kept.beside(peer_disk),
-        ];
-        self.rows.extend(rows);
-        if let Some(restic) = &self.restic {
-            restic.remove("small");
-        }
-        for folder in ["small", "small-fetched", "small-restored"] {
-            let _ = std::fs::remove_dir_all(self.folder.join(folder));
-        }
-        Ok(())
-    }
-
     async fn memory(&mut self) -> Outcome {
         self.ensure_up().await?;
         let mut peaks = Vec::new();
@@ -468,16 +390,16 @@ impl<'a> Bench<'a> {
 }
 
 /// What others left to be written must not be written on somebody's time.
-fn quiet_disk() {
+pub(super) fn quiet_disk() {
     rustix::fs::sync();
 }
 
 /// Where restic puts what stood at an absolute path.
-fn below(target: &Path, path: &Path) -> PathBuf {
+pub(super) fn below(target: &Path, path: &Path) -> PathBuf {
     target.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Option<f64> {
+pub(super) fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Option<f64> {
     let mut figures: Vec<f64> = samples.iter().map(of).collect();
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
