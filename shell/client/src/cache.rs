@@ -23,7 +23,10 @@ use acre_store::pack::ChunkRef;
 use acre_store::tree::MetaRef;
 use acre_types::{ContractId, PackId, Tick, UnixMs};
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition,
+};
 
 use crate::limits::{NODES_IN_MEMORY_BYTES, NODES_ON_DISK_MAX};
 
@@ -61,6 +64,8 @@ struct Memory {
     young: HashMap<MetaRef, Bytes>,
     old: HashMap<MetaRef, Bytes>,
     young_bytes: usize,
+    /// The index as of the last write.
+    index: Option<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     /// The pack of the last chunk looked up, as neighbours are mostly asked for next.
     last: Option<Arc<PackInfo>>,
 }
@@ -92,6 +97,7 @@ impl Cache {
     /// Writes; a failure only costs work later.
     fn write(&self, what: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>) {
         let Some(disk) = &self.disk else { return };
+        self.memory().index = None;
         let done = || -> Result<(), redb::Error> {
             let write = disk.begin_write()?;
             what(&write)?;
@@ -101,13 +107,12 @@ impl Cache {
         if let Err(error) = done() {
             tracing::info!(%error, "the cache could not be written");
         }
+        self.memory().index = None;
     }
 
     /// Where this chunk was stored, as far as is remembered.
     pub(crate) fn chunk(&self, contract: ContractId, id: ChunkId) -> Option<Stored> {
-        let value = self.get(CHUNKS, &chunk_key(contract, id))?;
-        let (pack, key, pack_bytes, chunk): (PackId, [u8; 32], u32, ChunkRef) =
-            acre_codec::decode(&value).ok()?;
+        let (pack, key, pack_bytes, chunk) = self.indexed(&chunk_key(contract, id))?;
         let last = self.memory().last.clone();
         if let Some(info) = last.filter(|info| info.pack == pack) {
             return Some(Stored { pack: info, chunk });
@@ -118,6 +123,17 @@ impl Cache {
         let info = Arc::new(PackInfo { pack, pack_bytes, key: Secret::new(key) });
         self.memory().last = Some(Arc::clone(&info));
         Some(Stored { pack: info, chunk })
+    }
+
+    /// What stands in the index; its table stays open between look-ups.
+    fn indexed(&self, key: &[u8]) -> Option<(PackId, [u8; 32], u32, ChunkRef)> {
+        let disk = self.disk.as_ref()?;
+        let mut memory = self.memory();
+        let index = match &memory.index {
+            Some(index) => index,
+            None => memory.index.insert(disk.begin_read().ok()?.open_table(CHUNKS).ok()?),
+        };
+        acre_codec::decode(index.get(key).ok()??.value()).ok()
     }
 
     /// Remembers the chunks of packs that are acknowledged.

@@ -12,7 +12,7 @@ use acre_types::{Amount, Bytes, NodeId, Profile};
 use tokio::task::JoinSet;
 
 use crate::shared::Core;
-use crate::limits::{PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_MIN};
+use crate::limits::{PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_LEAST, VOLUME_BYTES_MIN};
 use crate::volume::Volume;
 use crate::{ClientError, random};
 
@@ -36,8 +36,17 @@ pub(crate) async fn find_or_create(
     if let Some(volume) = core.refresh().await?.iter().find(is_open) {
         return Ok(Arc::clone(volume));
     }
-    let bytes = bytes.max(VOLUME_BYTES_MIN);
-    let placement = place(core, profile, place_bytes(profile, bytes), &BTreeSet::new()).await?;
+    let least = bytes.max(VOLUME_BYTES_LEAST);
+    let mut bytes = bytes.max(VOLUME_BYTES_MIN);
+    let placement = loop {
+        match place(core, profile, place_bytes(profile, bytes)).await {
+            // Less will do for now; it grows when it must.
+            Err(ClientError::NotEnoughPlaces { too_full: 1.., .. }) if bytes > least => {
+                bytes = Bytes(bytes.0 / 2).max(least);
+            }
+            placement => break placement?,
+        }
+    };
     let places = [placement.primaries, placement.spares].concat();
     check_funds(core, profile, places.len(), bytes).await?;
     let ordinal = core.ledger.account(core.account).await?.contracts;
@@ -67,18 +76,17 @@ async fn check_funds(
     Ok(())
 }
 
-/// Places for a contract, all of which answer now. `without`: nodes not to take.
-pub(crate) async fn place(
+/// Places for a contract, all of which answer now.
+async fn place(
     core: &Core,
     profile: Profile,
     per_place: Bytes,
-    without: &BTreeSet<NodeId>,
 ) -> Result<Placement, ClientError> {
     let seed = random::number()?;
     let (mut alive, mut silent) = (BTreeSet::new(), BTreeSet::new());
     let mut round = 0;
     loop {
-        let candidates = candidates(core, |node| !without.contains(&node) && !silent.contains(&node));
+        let candidates = candidates(core, |node| !silent.contains(&node));
         let placement = match choose(profile, &candidates, per_place, seed) {
             Ok(placement) => placement,
             Err(shortage) => {

@@ -10,6 +10,8 @@ pub const WARNINGS_MAX: usize = 1000;
 /// What a new volume reserves at least: small enough for any node, large enough that most people
 /// never see it grow.
 pub const VOLUME_BYTES_MIN: Bytes = Bytes(1 << 30);
+/// What a new volume reserves at the very least, where nodes have little room.
+pub(crate) const VOLUME_BYTES_LEAST: Bytes = Bytes(16 << 20);
 /// Time a contract is made for: a year of 365 days.
 pub const PERIOD_MS: u64 = 365 * 24 * 3_600_000;
 /// Tries to find places that all answer, before those that do not are reported.
@@ -29,8 +31,9 @@ pub(crate) const SEALED_BYTES_MAX: u32 = (72 << 20) as u32;
 pub(crate) const PENDING_ENTRIES_MAX: usize = 16 * 1024;
 /// Names of a directory sorted in memory; past it sorted runs go to a temporary file.
 pub(crate) const NAMES_IN_MEMORY: usize = 100_000;
-/// Packs acknowledged between two synced writes of the index of chunks.
-pub(crate) const INDEX_PACKS: usize = 32;
+/// Packs acknowledged between two synced writes of the index of chunks: a put that is killed sends
+/// at most so many again.
+pub(crate) const INDEX_PACKS: usize = 8;
 
 /// Packs read at once by a get: 4 MiB each at 16+4.
 pub(crate) const READS_AT_ONCE: usize = 6;

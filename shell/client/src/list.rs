@@ -21,7 +21,7 @@ pub(crate) fn stat(core: &Arc<Core>, handle: &Handle, wanted: &Wanted) -> Result
         let part = Item { name, ..item(&found.view.volume, &found.entry) };
         whole = Some(whole.map_or(part.clone(), |whole| joined(whole, &part)));
     }
-    whole.ok_or_else(|| ClientError::NotFound { name: wanted.to_string().into_bytes() })
+    whole.ok_or_else(|| ClientError::NotFound { name: wanted.to_bytes() })
 }
 
 /// Entries of a directory above a name, at most [`PAGE_ENTRIES`]; of anything else itself.

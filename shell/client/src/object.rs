@@ -61,6 +61,16 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// As it was given, in bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Path(path) => path.clone(),
+            Self::Object(object) => object.to_string().into_bytes(),
+        }
+    }
+}
+
 impl From<&str> for Wanted {
     fn from(text: &str) -> Self {
         Self::parse(text.as_bytes())

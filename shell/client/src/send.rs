@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use acre_store::chunk::ChunkId;
 use acre_store::machine::{Event, MachineError, Operation, PutSpec};
 use acre_store::pack::{ChunkRef, SealedPack};
-use acre_types::PackId;
+use acre_types::{Bytes, PackId};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
@@ -120,6 +120,11 @@ impl Sender {
             drop(room);
         });
         Ok(())
+    }
+
+    /// Has the contract grow.
+    pub(crate) fn reserve(&self, bytes: Bytes) {
+        self.0.handle.block_on(self.0.volume.reserve(bytes));
     }
 
     /// # Errors

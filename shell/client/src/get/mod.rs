@@ -59,7 +59,7 @@ pub(crate) fn find(
         found.truncate(1);
     }
     if found.is_empty() {
-        return Err(ClientError::NotFound { name: wanted.to_string().into_bytes() });
+        return Err(ClientError::NotFound { name: wanted.to_bytes() });
     }
     Ok(found)
 }

@@ -119,8 +119,7 @@ impl Packer {
         let volume = &self.store.volume;
         let reserved = volume.contract().bytes.0;
         if held > reserved - reserved / 8 {
-            let wanted = Bytes(held.saturating_mul(2));
-            tokio::runtime::Handle::current().block_on(volume.reserve(wanted));
+            self.sender.reserve(Bytes(held.saturating_mul(2)));
         }
     }
 
