@@ -137,7 +137,11 @@ impl Cache {
     }
 
     /// Remembers the chunks of packs that are acknowledged.
-    pub(crate) fn remember(&self, contract: ContractId, packs: &[(Arc<PackInfo>, Vec<(ChunkId, ChunkRef)>)]) {
+    pub(crate) fn remember(
+        &self,
+        contract: ContractId,
+        packs: &[(Arc<PackInfo>, Vec<(ChunkId, ChunkRef)>)],
+    ) {
         if packs.is_empty() {
             return;
         }
@@ -245,8 +249,10 @@ impl Cache {
             .collect();
         self.write(|write| {
             let mut table = write.open_table(STRANGERS)?;
-            let (first, last) =
-                (stranger_key(contract, PackId([0; 16])), stranger_key(contract, PackId([255; 16])));
+            let (first, last) = (
+                stranger_key(contract, PackId([0; 16])),
+                stranger_key(contract, PackId([255; 16])),
+            );
             let range = first.as_slice()..=last.as_slice();
             let old: Vec<Vec<u8>> = table
                 .range(range)?

@@ -63,7 +63,9 @@ pub(crate) fn remove(
             match collect::dropped(&mut view, handle, &before.tree) {
                 Ok(collected) => add(report.collected.get_or_insert_default(), collected),
                 // It is removed all the same; a repair collects what is left.
-                Err(error) => tracing::warn!(%error, "packs of what was removed are left for later"),
+                Err(error) => {
+                    tracing::warn!(%error, "packs of what was removed are left for later")
+                }
             }
         }
     }

@@ -12,7 +12,6 @@ use acre_store::keys::Identity;
 use acre_types::AccountId;
 
 use crate::cache::Cache;
-use crate::shared::{Core, blocking};
 use crate::courier::{Courier, SHARD};
 use crate::meter::{Meter, StopOnDrop};
 use crate::progress::{Phase, Progress};
@@ -20,6 +19,7 @@ use crate::put::PutOptions;
 use crate::report::{
     Explanation, GetReport, Item, PutReport, RemoveReport, RepairMode, RepairReport, VolumeInfo,
 };
+use crate::shared::{Core, blocking};
 use crate::space::View;
 use crate::volume::Volume;
 use crate::{ClientError, Depth, Wanted, change, explain, get, list, put, random, repair};
@@ -86,7 +86,8 @@ impl Client {
     ) -> Result<PutReport, ClientError> {
         let (core, path) = (Arc::clone(&self.core), path.to_owned());
         let (meter, _stop) = meter(progress, Phase::Storing);
-        blocking(&self.core.working, move |handle| put::run(&core, handle, &path, &options, &meter)).await
+        blocking(&self.core.working, move |handle| put::run(&core, handle, &path, &options, &meter))
+            .await
     }
 
     /// Writes what is stored to `out`, where nothing must be. It appears there as a whole or not
@@ -103,7 +104,8 @@ impl Client {
     ) -> Result<GetReport, ClientError> {
         let (core, wanted, out) = (Arc::clone(&self.core), wanted.clone(), out.to_owned());
         let (meter, _stop) = meter(progress, Phase::Reading);
-        blocking(&self.core.working, move |handle| get::run(&core, handle, &wanted, &out, &meter)).await
+        blocking(&self.core.working, move |handle| get::run(&core, handle, &wanted, &out, &meter))
+            .await
     }
 
     /// Waits until the work of dropped futures is given up and cleaned up behind.
@@ -132,7 +134,10 @@ impl Client {
     ) -> Result<Vec<Item>, ClientError> {
         let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
         let after = after.map(<[u8]>::to_vec);
-        blocking(&self.core.working, move |handle| list::list(&core, handle, &wanted, after.as_deref())).await
+        blocking(&self.core.working, move |handle| {
+            list::list(&core, handle, &wanted, after.as_deref())
+        })
+        .await
     }
 
     /// Removes an entry, and drops packs that nothing refers to any more.
@@ -147,7 +152,10 @@ impl Client {
     ) -> Result<RemoveReport, ClientError> {
         let (core, wanted) = (Arc::clone(&self.core), wanted.clone());
         let (meter, _stop) = meter(progress, Phase::Publishing);
-        blocking(&self.core.working, move |handle| change::remove(&core, handle, &wanted, depth, &meter)).await
+        blocking(&self.core.working, move |handle| {
+            change::remove(&core, handle, &wanted, depth, &meter)
+        })
+        .await
     }
 
     /// Moves an entry to a path where nothing is. It stays in its volume.
@@ -156,7 +164,8 @@ impl Client {
     /// [`ClientError::NotFound`]; [`ClientError::Conflict`] if something is at `target`.
     pub async fn rename(&self, source: &Wanted, target: &[u8]) -> Result<(), ClientError> {
         let (core, source, target) = (Arc::clone(&self.core), source.clone(), target.to_vec());
-        blocking(&self.core.working, move |handle| change::rename(&core, handle, &source, &target)).await
+        blocking(&self.core.working, move |handle| change::rename(&core, handle, &source, &target))
+            .await
     }
 
     /// Where the shards are, each read and hashed by its node now.

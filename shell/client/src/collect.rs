@@ -22,10 +22,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::ClientError;
-use crate::shared::{Core, now};
 use crate::limits::{PROBE_TIMEOUT, STRANGER_AGE};
 use crate::meta::MetaStore;
 use crate::report::CollectReport;
+use crate::shared::{Core, now};
 use crate::space::View;
 use crate::volume::Volume;
 
@@ -74,7 +74,10 @@ pub(crate) fn gone(
 }
 
 /// Every pack that a tree refers to, of data and of metadata.
-pub(crate) fn mark(store: &mut MetaStore, tree: &Directory) -> Result<BTreeSet<PackId>, ClientError> {
+pub(crate) fn mark(
+    store: &mut MetaStore,
+    tree: &Directory,
+) -> Result<BTreeSet<PackId>, ClientError> {
     let mut marker = Marker::new(store);
     let mut walk = Walk::new(tree);
     while let Some(visit) = walk.next(&mut marker)? {
@@ -235,4 +238,3 @@ pub(crate) async fn list(
         }
     }
 }
-

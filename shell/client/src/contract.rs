@@ -11,8 +11,10 @@ use acre_store::protocol::{Reply, Request, decode_reply};
 use acre_types::{Amount, Bytes, NodeId, Profile};
 use tokio::task::JoinSet;
 
+use crate::limits::{
+    PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_LEAST, VOLUME_BYTES_MIN,
+};
 use crate::shared::Core;
-use crate::limits::{PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_LEAST, VOLUME_BYTES_MIN};
 use crate::volume::Volume;
 use crate::{ClientError, random};
 
@@ -77,11 +79,7 @@ async fn check_funds(
 }
 
 /// Places for a contract, all of which answer now.
-async fn place(
-    core: &Core,
-    profile: Profile,
-    per_place: Bytes,
-) -> Result<Placement, ClientError> {
+async fn place(core: &Core, profile: Profile, per_place: Bytes) -> Result<Placement, ClientError> {
     let seed = random::number()?;
     let (mut alive, mut silent) = (BTreeSet::new(), BTreeSet::new());
     let mut round = 0;
@@ -107,7 +105,11 @@ async fn place(
         }
         round += 1;
         for (node, answers) in probe(&core.caller, unknown).await {
-            if answers { alive.insert(node) } else { silent.insert(node) };
+            if answers {
+                alive.insert(node)
+            } else {
+                silent.insert(node)
+            };
         }
     }
 }
@@ -137,8 +139,8 @@ pub(crate) async fn probe(caller: &Caller, nodes: Vec<NodeId>) -> Vec<(NodeId, b
         asking.spawn(async move {
             let message = Message::new(acre_codec::encode(&Request::Status), bytes::Bytes::new());
             let reply = caller.call(node.key(), message, PROBE_TIMEOUT).await;
-            let answers = reply
-                .is_ok_and(|reply| matches!(decode_reply(&reply.meta), Ok(Reply::Status(_))));
+            let answers =
+                reply.is_ok_and(|reply| matches!(decode_reply(&reply.meta), Ok(Reply::Status(_))));
             (node, answers)
         });
     }

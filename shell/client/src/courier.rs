@@ -17,8 +17,8 @@ use acre_store::machine::{
     Answer, Ask, Check, Decode, Event, Failure, HeadSeen, In, OpId, Operation, Out, Page, Range,
     Ready, Rebuilt, RequestId, Traffic,
 };
-use acre_store::protocol::{Delete, Refusal, Reply, Request, Rest, SERVICE, decode_reply};
 use acre_store::pack::SignedPack;
+use acre_store::protocol::{Delete, Refusal, Reply, Request, Rest, SERVICE, decode_reply};
 use acre_store::shard::{ShardHeader, ShardId};
 use acre_types::{ContractId, Digest, Machine, NodeId, PackId, PublicKey, ShardIndex, Tick};
 use bytes::Bytes;
@@ -358,9 +358,9 @@ impl Kept {
                 let after = after.map(|(pack, index)| ShardId { pack, index });
                 Request::List { contract, after }
             }
-            Ask::Delete { pack } => Request::Delete(delete(contract, *pack)?.sign(
-                self.load.party.keys.signing_key(),
-            )),
+            Ask::Delete { pack } => {
+                Request::Delete(delete(contract, *pack)?.sign(self.load.party.keys.signing_key()))
+            }
             Ask::PutHead { head } => Request::PutHead(self.heads.get(&head.digest)?.clone()),
             Ask::GetHead => Request::GetHead { contract },
         };
@@ -460,7 +460,13 @@ impl Call {
         }
     }
 
-    fn fetched(&self, index: ShardIndex, range: Range, check: Check, body: Body) -> (Answer, Extra) {
+    fn fetched(
+        &self,
+        index: ShardIndex,
+        range: Range,
+        check: Check,
+        body: Body,
+    ) -> (Answer, Extra) {
         let is_whole = range == Range::ALL;
         let is_short = usize::try_from(range.length) != Ok(body.bytes.len());
         if body.bytes.is_empty() || (!is_whole && is_short) {

@@ -212,9 +212,9 @@ impl ClientError {
             Self::Ledger(_) | Self::Unreachable { .. } | Self::VolumeUnreachable { .. } => {
                 Failure::Unreachable
             }
-            Self::NotEnoughPlaces { .. }
-            | Self::NotEnoughFunds { .. }
-            | Self::NotStored { .. } => Failure::NotEnough,
+            Self::NotEnoughPlaces { .. } | Self::NotEnoughFunds { .. } | Self::NotStored { .. } => {
+                Failure::NotEnough
+            }
             Self::OutcomeUnknown { .. } => Failure::OutcomeUnknown,
             Self::Damaged { .. } | Self::Format(_) => Failure::Damaged,
             Self::ContractOver { .. } => Failure::Denied,
@@ -229,7 +229,10 @@ impl ClientError {
         }
     }
 
-    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { doing, path, source: std::sync::Arc::new(source) }
     }

@@ -49,8 +49,7 @@ pub(crate) fn run(
         });
         explanation.stripes.extend(stripes);
     }
-    let mut whole =
-        whole.ok_or_else(|| ClientError::NotFound { name: wanted.to_bytes() })?;
+    let mut whole = whole.ok_or_else(|| ClientError::NotFound { name: wanted.to_bytes() })?;
     // None, not readable now, is less than any number.
     whole.losses_survivable =
         whole.stripes.iter().map(|stripe| stripe.losses_survivable).min().flatten();

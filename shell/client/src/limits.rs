@@ -31,9 +31,9 @@ pub(crate) const SEALED_BYTES_MAX: u32 = (72 << 20) as u32;
 pub(crate) const PENDING_ENTRIES_MAX: usize = 16 * 1024;
 /// Names of a directory sorted in memory; past it sorted runs go to a temporary file.
 pub(crate) const NAMES_IN_MEMORY: usize = 100_000;
-/// Packs acknowledged between two synced writes of the index of chunks: a put that is killed sends
-/// at most so many again.
-pub(crate) const INDEX_PACKS: usize = 8;
+/// Bytes of packs acknowledged between two synced writes of the index of chunks: a put that is
+/// killed sends at most so many again, and those that were in flight.
+pub(crate) const INDEX_BYTES: u64 = 32 << 20;
 
 /// Packs read at once by a get: 4 MiB each at 16+4.
 pub(crate) const READS_AT_ONCE: usize = 6;

@@ -14,7 +14,11 @@ use crate::volume::Volume;
 use crate::{ClientError, Wanted};
 
 /// The entry itself. A directory that is in several volumes is shown as one.
-pub(crate) fn stat(core: &Arc<Core>, handle: &Handle, wanted: &Wanted) -> Result<Item, ClientError> {
+pub(crate) fn stat(
+    core: &Arc<Core>,
+    handle: &Handle,
+    wanted: &Wanted,
+) -> Result<Item, ClientError> {
     let mut whole: Option<Item> = None;
     for found in find(core, handle, wanted)? {
         let name = found.path.last().map(|name| name.as_bytes().to_vec()).unwrap_or_default();

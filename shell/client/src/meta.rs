@@ -12,9 +12,9 @@ use acre_types::PackId;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::shared::Core;
 use crate::limits::META_PACKS_IN_MEMORY;
 use crate::send::Sender;
+use crate::shared::Core;
 use crate::volume::Volume;
 use crate::{ClientError, random, read};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::progress::{Moment, Phase, Progress};
 use crate::ClientError;
+use crate::progress::{Moment, Phase, Progress};
 
 const UNKNOWN: u64 = u64::MAX;
 

@@ -15,8 +15,8 @@ use acre_types::{PackId, Profile, ShardIndex};
 use bytes::{Bytes, BytesMut};
 
 use crate::ClientError;
-use crate::shared::Core;
 use crate::courier::{Body, Load, Operating, Told, Verdict};
+use crate::shared::Core;
 use crate::volume::Volume;
 
 type Bodies = HashMap<RequestId, Arc<Body>>;
@@ -148,7 +148,12 @@ pub(crate) fn extent(profile: Profile, pack_bytes: u32, range: &Bounds<u32>) -> 
 
 impl Bytewise {
     /// Joins the pieces of a read; `None` if they do not fit, which is a node's fault.
-    pub(crate) fn new(profile: Profile, pack_bytes: u32, ready: &Ready, bodies: &Bodies) -> Option<Self> {
+    pub(crate) fn new(
+        profile: Profile,
+        pack_bytes: u32,
+        ready: &Ready,
+        bodies: &Bodies,
+    ) -> Option<Self> {
         let length = shard_bytes(profile, pack_bytes);
         let made = match &ready.decode {
             Some(decode) => make(profile, decode, bodies)?,
@@ -173,7 +178,8 @@ impl Bytewise {
 
     /// These bytes; shared if they lie in one piece. `None` if they are not all here.
     pub(crate) fn get(&self, range: Bounds<u32>) -> Option<Bytes> {
-        let at = self.segments.partition_point(|(start, _)| *start <= range.start).checked_sub(1)?;
+        let at =
+            self.segments.partition_point(|(start, _)| *start <= range.start).checked_sub(1)?;
         let (start, bytes) = self.segments.get(at)?;
         let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
         let length = usize::try_from(range.end.checked_sub(range.start)?).ok()?;

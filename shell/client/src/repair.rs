@@ -37,7 +37,8 @@ pub(crate) fn run(
             let replaced = handle.block_on(replace(core, &volume, &pass.silent))?;
             if !replaced.is_empty() {
                 report.replaced.extend(replaced);
-                let second = handle.block_on(self::pass(core, &volume, mode, &referenced, meter))?;
+                let second =
+                    handle.block_on(self::pass(core, &volume, mode, &referenced, meter))?;
                 let (stored, trimmed) = (pass.stored, pass.trimmed);
                 pass = second;
                 pass.stored += stored;
@@ -106,7 +107,8 @@ async fn pass(
             Told::Event(Event::Failed(error)) => return Err(ClientError::Machine(error)),
             Told::Rebuild(pack, decode, bodies, header) => {
                 let profile = volume.profile;
-                let made = tokio::task::spawn_blocking(move || rebuild(profile, &decode, &bodies, header));
+                let made =
+                    tokio::task::spawn_blocking(move || rebuild(profile, &decode, &bodies, header));
                 let (shards, outcome) = made.await.map_err(|_| ClientError::Closed)?;
                 hand_over(&repairing, pack, shards, outcome);
             }

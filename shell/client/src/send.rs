@@ -12,9 +12,9 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::ClientError;
 use crate::cache::PackInfo;
-use crate::shared::Core;
 use crate::courier::{Load, Told};
-use crate::limits::{FULL_WAIT, INDEX_PACKS, SEALED_BYTES_MAX};
+use crate::limits::{FULL_WAIT, INDEX_BYTES, SEALED_BYTES_MAX};
+use crate::shared::Core;
 use crate::volume::Volume;
 
 /// The chunks that a pack brought.
@@ -69,7 +69,11 @@ impl Sender {
     ///
     /// # Errors
     /// What an earlier pack failed of.
-    pub(crate) fn send(&self, sealed: SealedPack, chunks: Option<Chunks>) -> Result<(), ClientError> {
+    pub(crate) fn send(
+        &self,
+        sealed: SealedPack,
+        chunks: Option<Chunks>,
+    ) -> Result<(), ClientError> {
         let inner = &self.0;
         let pack = sealed.header().pack();
         let places = inner.volume.places();
@@ -139,11 +143,12 @@ impl Sender {
     }
 
     /// Chunks of packs that were acknowledged since the last call, which are in the index now.
-    /// Only every so many packs, unless told to give all.
+    /// Only every so many bytes, unless told to give all.
     pub(crate) fn take_acknowledged(&self, how: Take) -> Vec<Chunks> {
         let taken = {
             let mut chunks = self.0.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-            if how == Take::Many && chunks.len() < INDEX_PACKS {
+            let bytes: u64 = chunks.iter().map(|(info, _)| u64::from(info.pack_bytes)).sum();
+            if how == Take::Many && bytes < INDEX_BYTES {
                 return Vec::new();
             }
             std::mem::take(&mut *chunks)

@@ -11,9 +11,9 @@ use acre_types::PackId;
 use tokio::runtime::Handle;
 
 use crate::ClientError;
-use crate::shared::{Core, now};
 use crate::limits::{CHANGES_AT_ONCE, HEAD_TRIES};
 use crate::meta::MetaStore;
+use crate::shared::{Core, now};
 use crate::volume::{Published, Volume};
 
 const NAMES: &[u8] = b"names";
@@ -80,7 +80,11 @@ impl Space {
 
     fn save(self, store: &mut MetaStore, tree: &Directory) -> Result<Directory, ClientError> {
         let change = |name, directory| {
-            Change::Put(Entry { name: fixed(name), meta: root_meta(), kind: Kind::Directory(directory) })
+            Change::Put(Entry {
+                name: fixed(name),
+                meta: root_meta(),
+                kind: Kind::Directory(directory),
+            })
         };
         apply(store, tree, &[change(NAMES, self.names), change(OBJECTS, self.objects)])
     }

@@ -108,7 +108,8 @@ impl Surveyor {
         let room = Arc::new(Semaphore::new(HEADERS_AT_ONCE));
         let mut asking = JoinSet::new();
         for (pack, copies) in held {
-            let known = self.lengths.lock().unwrap_or_else(PoisonError::into_inner).contains_key(pack);
+            let known =
+                self.lengths.lock().unwrap_or_else(PoisonError::into_inner).contains_key(pack);
             let Some((index, node)) = copies.first().copied().filter(|_| !known) else { continue };
             let (caller, room, pack) = (self.caller.clone(), Arc::clone(&room), *pack);
             asking.spawn(async move {
@@ -154,7 +155,8 @@ fn safety(
             .map(|place| {
                 let shards = copies.iter().filter(|(_, node)| node == place);
                 let shards = shards.map(|(index, _)| (*index, Condition::Verified)).collect();
-                let seen = if up.contains(place) { Seen::Shards(shards) } else { Seen::Unreachable };
+                let seen =
+                    if up.contains(place) { Seen::Shards(shards) } else { Seen::Unreachable };
                 Sighting { node: *place, seen }
             })
             .collect();

@@ -18,8 +18,8 @@ use acre_store::tree::{Directory, Root};
 use acre_types::{Bytes, ContractId, Profile};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::shared::{Core, now};
 use crate::courier::{Courier, Load, Party, Told};
+use crate::shared::{Core, now};
 use crate::{ClientError, random};
 
 /// Nodes ask the ledger again at most this often, so a contract that has just grown is not

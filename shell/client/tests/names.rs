@@ -4,9 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use acre_client::{
-    Depth, Failure, ItemKind, PutOptions, Safety, Silent, Surveyor, Wanted,
-};
+use acre_client::{Depth, Failure, ItemKind, PutOptions, Safety, Silent, Surveyor, Wanted};
 use acre_net::rpc::Caller;
 use acre_types::{Bytes, Profile};
 use common::{Grid, random_bytes};
@@ -70,9 +68,8 @@ async fn names_are_listed_moved_merged_and_removed_over_all_volumes() {
     assert_eq!((explained.profile, explained.losses_survivable), (Profile::Ten, Some(2)));
 
     // Without keys one sees how safe it is.
-    let (ledger, (endpoint, book)) = grid.ledger(&acre_crypto::SigningKey::from_seed(
-        acre_crypto::Secret::new([77; 32]),
-    )).await;
+    let (ledger, (endpoint, book)) =
+        grid.ledger(&acre_crypto::SigningKey::from_seed(acre_crypto::Secret::new([77; 32]))).await;
     for (id, node) in ledger.nodes().await.unwrap() {
         book.insert(id.key(), vec![node.addresses[0].as_str().parse().unwrap()]);
     }

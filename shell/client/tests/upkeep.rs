@@ -5,9 +5,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use acre_client::{
-    Moment, PutOptions, RepairMode, Silent, Wanted, WarningKind,
-};
+use acre_client::{Moment, PutOptions, RepairMode, Silent, Wanted, WarningKind};
 use acre_codec::List;
 use acre_ledger::{Action, NewContract};
 use acre_store::keys::Identity;
@@ -101,9 +99,8 @@ async fn contract_grows_rot_is_repaired_and_lost_places_are_replaced() {
     let place = tempfile::tempdir().unwrap();
     // A contract made too small by another device, without spares.
     let identity = Identity::new(root(1));
-    let (ledger, _) = grid.ledger(&acre_crypto::SigningKey::from_seed(
-        acre_crypto::Secret::new([66; 32]),
-    )).await;
+    let (ledger, _) =
+        grid.ledger(&acre_crypto::SigningKey::from_seed(acre_crypto::Secret::new([66; 32]))).await;
     let places: Vec<_> = grid.peers.iter().take(3).map(common::Peer::id).collect();
     let new = NewContract {
         profile: Profile::Tiny,

@@ -14,9 +14,9 @@ use std::time::Instant;
 use acre_store::tree::{Entry, Kind, Name, parse};
 use tokio::runtime::Handle;
 
-use crate::shared::Core;
 use crate::meter::Meter;
 use crate::report::GetReport;
+use crate::shared::Core;
 use crate::space::View;
 use crate::{ClientError, Wanted};
 use output::{Output, check_free};
@@ -38,7 +38,9 @@ pub(crate) fn find(
     let mut found: Vec<Found> = Vec::new();
     let volumes = match wanted {
         Wanted::Path(_) => handle.block_on(core.volumes())?,
-        Wanted::Object(object) => handle.block_on(core.find(object.contract))?.into_iter().collect(),
+        Wanted::Object(object) => {
+            handle.block_on(core.find(object.contract))?.into_iter().collect()
+        }
     };
     for volume in volumes {
         let mut view = View::open(core, &volume, handle)?;

@@ -41,7 +41,8 @@ pub(super) fn check_free(out: &Path) -> Result<(), ClientError> {
 impl Output {
     pub(super) fn new(out: &Path) -> Result<Self, ClientError> {
         let given = || out.as_os_str().as_bytes().to_vec();
-        let bad = || ClientError::BadName { given: given(), reason: "nothing can be written there" };
+        let bad =
+            || ClientError::BadName { given: given(), reason: "nothing can be written there" };
         let name = out.file_name().ok_or_else(bad)?;
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
@@ -67,13 +68,8 @@ impl Output {
     /// # Errors
     /// [`ClientError::Conflict`] if something is there by now.
     pub(super) fn publish(mut self) -> Result<(), ClientError> {
-        let moved = rustix::fs::renameat_with(
-            CWD,
-            &self.aside,
-            CWD,
-            &self.wanted,
-            RenameFlags::NOREPLACE,
-        );
+        let moved =
+            rustix::fs::renameat_with(CWD, &self.aside, CWD, &self.wanted, RenameFlags::NOREPLACE);
         match moved {
             Ok(()) => {}
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
@@ -178,7 +174,12 @@ impl Target {
 
     fn file(&self) -> Result<File, ClientError> {
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).open(&self.path)
+        options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&self.path)
             .map_err(ClientError::io("writing", &self.path))
     }
 

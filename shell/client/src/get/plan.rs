@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 
 use super::output::{IsLink, Target, finish, make_directory};
 use crate::ClientError;
-use crate::shared::Core;
 use crate::courier::Verdict;
 use crate::limits::{READ_CHUNKS_MAX, READ_GAP_BYTES, READ_WINDOW_PACKS, READS_AT_ONCE};
 use crate::meter::Meter;
 use crate::read::{self, Bytewise};
+use crate::shared::Core;
 use crate::space::View;
 use crate::volume::Volume;
 

@@ -19,12 +19,12 @@ use acre_store::tree::{Entry, Name, parse};
 use acre_types::{Bytes, PackId, Profile};
 use tokio::runtime::Handle;
 
-use crate::shared::Core;
 use crate::meta::MetaStore;
 use crate::meter::Meter;
 use crate::progress::Phase;
 use crate::report::PutReport;
 use crate::send::{Sender, Take};
+use crate::shared::Core;
 use crate::space::{View, publish, shown};
 use crate::volume::Volume;
 use crate::{ClientError, ObjectId, collect, contract, random};
@@ -81,7 +81,9 @@ pub(crate) fn run(
         handle.block_on(volume.reserve(Bytes(size)));
     } else {
         let (source, meter) = (source.to_owned(), Arc::clone(meter));
-        std::thread::spawn(move || walk::measure(&source, &meter).map(|total| meter.set_total(total)));
+        std::thread::spawn(move || {
+            walk::measure(&source, &meter).map(|total| meter.set_total(total))
+        });
     }
     let mut report = job.store(&volume)?;
     report.seconds = started.elapsed().as_secs_f64();
@@ -152,6 +154,7 @@ impl Job<'_> {
         let walked = walker.walk(self.source, name).and_then(|()| walker.packer.close());
         if walked.is_err() {
             // What got through is known the next time.
+            sender.finish();
             walker.packer.index(Take::All);
         }
         walked?;

@@ -43,7 +43,10 @@ impl Names {
     /// # Errors
     /// What the system says.
     pub(crate) fn read(dir: &Path) -> io::Result<Self> {
-        Self::sort(std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_vec())), NAMES_IN_MEMORY)
+        Self::sort(
+            std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_vec())),
+            NAMES_IN_MEMORY,
+        )
     }
 
     fn sort(
@@ -92,7 +95,8 @@ impl Names {
             Self::Memory(names) => return Ok(names.next()),
             Self::Runs(runs) => runs,
         };
-        let least = runs.iter_mut().filter(|run| run.next.is_some()).min_by(|a, b| a.next.cmp(&b.next));
+        let least =
+            runs.iter_mut().filter(|run| run.next.is_some()).min_by(|a, b| a.next.cmp(&b.next));
         let Some(run) = least else { return Ok(None) };
         let name = run.next.take();
         run.advance()?;
@@ -114,7 +118,10 @@ impl Run {
     }
 }
 
-fn write_run(batch: &mut Vec<Vec<u8>>, (file, ends): &mut (BufWriter<File>, Vec<u64>)) -> io::Result<()> {
+fn write_run(
+    batch: &mut Vec<Vec<u8>>,
+    (file, ends): &mut (BufWriter<File>, Vec<u64>),
+) -> io::Result<()> {
     batch.sort_unstable();
     for name in batch.drain(..) {
         let length = u16::try_from(name.len()).map_err(io::Error::other)?;

@@ -65,7 +65,9 @@ impl Packer {
             return self.step(Step::Stored(stored.clone()));
         }
         let known = self.store.core.cache.chunk(self.store.volume.id, id);
-        if let Some(stored) = known.filter(|known| usize::try_from(known.chunk.plain) == Ok(plain.len())) {
+        if let Some(stored) =
+            known.filter(|known| usize::try_from(known.chunk.plain) == Ok(plain.len()))
+        {
             if !self.sender.has_stored(stored.pack.pack) {
                 self.reused.insert(stored.pack.pack);
             }

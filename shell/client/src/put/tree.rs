@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use acre_store::limits::RUN_CHUNKS_MAX;
 use acre_store::pack::ChunkRef;
-use acre_store::tree::{
-    ContentBuilder, DirectoryBuilder, Entry, Extent, Kind, Meta, Name, Run,
-};
+use acre_store::tree::{ContentBuilder, DirectoryBuilder, Entry, Extent, Kind, Meta, Name, Run};
 
 use crate::ClientError;
 use crate::cache::{PackInfo, Stored};

@@ -146,7 +146,9 @@ impl<'a> Walker<'a> {
             }
             self.meter.add_file();
             return self.packer.step(match read.inline {
-                Some(content) => Step::Entry(Entry { name, meta: read.meta, kind: Kind::File(content) }),
+                Some(content) => {
+                    Step::Entry(Entry { name, meta: read.meta, kind: Kind::File(content) })
+                }
                 None => Step::File(name, read.meta),
             });
         }
@@ -171,7 +173,9 @@ impl<'a> Walker<'a> {
         let mut end = u64::try_from(read).unwrap_or(u64::MAX);
         if inline.is_none() {
             let is_sparse = before.blocks().saturating_mul(BLOCK_BYTES) < before.size();
-            end = if is_sparse { self.sparse(file)? } else { self.data(file, 0, u64::MAX)? };
+            // Not past the length it had: a file may grow faster than it is read.
+            let size = before.size();
+            end = if is_sparse { self.sparse(file, size)? } else { self.data(file, 0, size)? };
         }
         let after = file.metadata().map_err(Trouble::Read)?;
         let stamp = |found: &Metadata| (found.size(), found.mtime(), found.mtime_nsec());
@@ -179,9 +183,8 @@ impl<'a> Walker<'a> {
         Ok(FileRead { inline, meta: meta(&after), changed })
     }
 
-    /// Reads data and leaves out holes; the length of the file.
-    fn sparse(&mut self, file: &mut File) -> Result<u64, Trouble> {
-        let size = file.metadata().map_err(Trouble::Read)?.size();
+    /// Reads data of the first `size` bytes and leaves out holes; where it ended.
+    fn sparse(&mut self, file: &mut File, size: u64) -> Result<u64, Trouble> {
         let mut at = 0;
         while at < size {
             let data = match rustix::fs::seek(&*file, Sparse::Data(at)) {

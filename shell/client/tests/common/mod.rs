@@ -91,7 +91,8 @@ impl Grid {
             foundation: AccountId([0xf0; 32]),
             grants: List::new(grants).unwrap(),
         };
-        let config = acre_chain::Config::local(dir.path().join("v"), genesis.clone(), validator_key);
+        let config =
+            acre_chain::Config::local(dir.path().join("v"), genesis.clone(), validator_key);
         let validator = Validator::start(config).await.unwrap();
         let mut grid = Self { dir, genesis, validator, peers: Vec::new() };
         for number in 0..count {
@@ -108,7 +109,10 @@ impl Grid {
     }
 
     /// A ledger client with an endpoint and book of its own.
-    pub(crate) async fn ledger(&self, key: &SigningKey) -> (LedgerClient, (Endpoint, Arc<StaticBook>)) {
+    pub(crate) async fn ledger(
+        &self,
+        key: &SigningKey,
+    ) -> (LedgerClient, (Endpoint, Arc<StaticBook>)) {
         let address = self.validator.rpc_address();
         let book = Arc::new(StaticBook::from_iter([(self.validator.key(), address)]));
         let endpoint = Endpoint::bind(key, None, book.clone()).await.unwrap();
@@ -144,8 +148,7 @@ impl Grid {
         let book = Arc::new(StaticBook::from_iter([(self.validator.key(), address)]));
         let listen = "127.0.0.1:0".parse().unwrap();
         let endpoint = Endpoint::bind(&peer.key, Some(listen), book).await.unwrap();
-        let ledger =
-            LedgerClient::new(&self.genesis, endpoint.clone(), vec![self.validator.key()]);
+        let ledger = LedgerClient::new(&self.genesis, endpoint.clone(), vec![self.validator.key()]);
         let own = SigningKey::from_seed(peer.key.seed().duplicate());
         let shelf = Shelf::open(&peer.dir, peer.capacity, own, Arc::new(ledger)).unwrap();
         let shelf = Arc::new(shelf);
@@ -161,7 +164,8 @@ impl Grid {
             gets.fetch_add(u64::from(is_get), Ordering::Relaxed);
             async move {
                 if behaviour == Behaviour::Full as u8 && matches!(request, Ok(Request::Put(_))) {
-                    let none = acre_store::protocol::Refusal::NoSpace { wanted: Bytes(1), free: Bytes(0) };
+                    let none =
+                        acre_store::protocol::Refusal::NoSpace { wanted: Bytes(1), free: Bytes(0) };
                     let reply = acre_store::protocol::Reply::Refused(none);
                     return Message::new(acre_codec::encode(&reply), bytes::Bytes::new());
                 }
