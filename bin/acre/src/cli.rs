@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Tour(Tour),
     /// Check this machine and this home, a line each.
     Doctor,
+    /// Measure a grid on this machine: start, memory, put, get; beside restic where it is installed.
+    Bench(crate::bench::Options),
     /// Completions for a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.

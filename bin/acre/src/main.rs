@@ -1,6 +1,7 @@
 //! `acre`: one binary, every role a subcommand.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod bench;
 mod cli;
 mod command;
 mod context;

@@ -137,7 +137,8 @@ fn compare_files(left: &Path, right: &Path) -> Outcome {
     }
     let (mut a, mut b) = (Vec::with_capacity(BLOCK_BYTES), Vec::with_capacity(BLOCK_BYTES));
     loop {
-        (a.clear(), b.clear());
+        a.clear();
+        b.clear();
         (&one).take(BLOCK_BYTES as u64).read_to_end(&mut a)?;
         (&other).take(BLOCK_BYTES as u64).read_to_end(&mut b)?;
         if a != b {

@@ -43,6 +43,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
             role::gateway::run(&run.dir, keeper(&run)).await
         }
         Command::Doctor => doctor::run(&home, out).await,
+        Command::Bench(options) => crate::bench::run(&options, out).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "acre", &mut script);
