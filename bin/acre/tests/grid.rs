@@ -22,6 +22,7 @@ fn grid_is_started_asked_broken_and_started_again() {
     let mut story = Story::default();
     story.check("status_has_the_documented_shape", || status_has_the_documented_shape(&grid));
     story.check("every_node_is_a_process_of_its_own", || every_node_is_a_process_of_its_own(&grid));
+    story.check("detached_grid_is_out_of_reach", || detached_grid_is_out_of_reach(&grid));
     story.check("lists_have_the_documented_shape", || lists_have_the_documented_shape(&grid));
     story.check("page_answers_its_own_host_only", || page_answers_its_own_host_only(&grid));
     story.check("second_up_is_refused", || second_up_is_refused(&grid));
@@ -72,6 +73,22 @@ fn every_node_is_a_process_of_its_own(grid: &Grid) {
     pids.dedup();
     assert_eq!(pids.len(), usize::from(NODES) + 2);
     assert_eq!(mine.len(), pids.len() + 1, "and the gateway");
+}
+
+/// The process group of a process.
+fn group(pid: u64) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest.split(' ').nth(2).unwrap().parse().unwrap()
+}
+
+/// Ctrl-C in the script that started it must not end a detached grid.
+fn detached_grid_is_out_of_reach(grid: &Grid) {
+    let mine = group(u64::from(std::process::id()));
+    let status = grid.status();
+    for pid in std::iter::once(&status["supervisor_pid"]).chain([&status["nodes"][0]["pid"]]) {
+        assert_ne!(group(pid.as_u64().unwrap()), mine, "in the group of the one who started it");
+    }
 }
 
 fn lists_have_the_documented_shape(grid: &Grid) {

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -34,6 +34,7 @@ fn stored_data_outlives_what_a_grid_may_lose() {
     story.check("names_are_listed", || names_are_listed(&grid));
     story.check("names_cannot_speak_to_terminals", || names_cannot_speak_to_terminals(&grid));
     story.check("object_survives_renames", || object_survives_renames(&grid));
+    story.check("second_put_replaces_and_merges", || second_put_replaces_and_merges(&grid));
     story.check("removal_takes_what_was_named", || removal_takes_what_was_named(&grid));
     story.check("unreadable_file_is_reported", || unreadable_file_is_reported(&grid));
     story.check("special_file_is_reported", || special_file_is_reported(&grid));
@@ -44,6 +45,7 @@ fn stored_data_outlives_what_a_grid_may_lose() {
     story.check("killed_put_leaves_nothing_visible", || killed_put_leaves_nothing_visible(&grid));
     story.check("interrupted_put_says_so", || interrupted_put_says_so(&grid));
     story.check("restarted_grid_has_all_data", || restarted_grid_has_all_data(&grid));
+    story.check("flipped_bit_is_found_and_mended", || flipped_bit_is_found_and_mended(&grid));
     story.check("as_many_losses_as_promised_are_borne", || promised_losses_are_borne(&grid));
     story.check("repair_bears_as_many_losses_again", || repair_bears_losses_again(&grid));
     story.end();
@@ -239,6 +241,40 @@ fn object_survives_renames(grid: &Grid) {
     assert_comes_back(grid, "/tree/run.sh", &grid.path("source/run.sh"));
 }
 
+/// As `cp -rT`: a file replaces a file, a directory is merged into a directory.
+fn second_put_replaces_and_merges(grid: &Grid) {
+    put_noise(grid, "/replaced", 20, 400_000);
+    put_noise(grid, "/replaced", 21, 500_000);
+    assert_comes_back(grid, "/replaced", &grid.path("noise 21"));
+
+    let (first, second, both) = (grid.path("first"), grid.path("second"), grid.path("both"));
+    for (folder, files) in [
+        (&first, &[("kept", "old"), ("changed", "old")][..]),
+        (&second, &[("added", "new"), ("changed", "new")]),
+        (&both, &[("kept", "old"), ("added", "new"), ("changed", "new")]),
+    ] {
+        fs::create_dir(folder).unwrap();
+        for (name, text) in files {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    put(grid, &first, "/merged");
+    put(grid, &second, "/merged");
+    let out = grid.path("merged");
+    grid.acre(&["get", "/merged", out.to_str().unwrap()]).exits(0);
+    for name in ["kept", "added", "changed"] {
+        assert_eq!(fs::read(out.join(name)).unwrap(), fs::read(both.join(name)).unwrap());
+    }
+    assert_eq!(names(grid, "/merged").len(), 3);
+
+    // A file never takes a directory's place, and nothing changes its profile by the way.
+    let file = grid.arg("noise 20");
+    grid.acre(&["put", &file, "--to", "/merged"]).exits(7).error();
+    grid.acre(&["put", &file, "--to", "/replaced", "--profile", "tiny"]).exits(7).error();
+    assert_eq!(names(grid, "/merged").len(), 3);
+    assert_comes_back(grid, "/replaced", &grid.path("noise 21"));
+}
+
 fn removal_takes_what_was_named(grid: &Grid) {
     put(grid, &grid.path("source/a"), "/doomed");
     let object = put_noise(grid, "/doomed/file", 13, 200_000)["object"].clone();
@@ -383,35 +419,22 @@ fn words_alone_bring_all_back(grid: &Grid) {
     assert!(seen.code() == 3 || list(&seen.json(), "entries").is_empty(), "{seen:?}");
 }
 
-/// Blocks that the nodes' disks hold.
-fn stored_bytes(grid: &Grid) -> u64 {
-    let mut left = vec![grid.home().join("grid/nodes")];
-    let mut bytes = 0;
-    while let Some(folder) = left.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            // Logs and markers come and go meanwhile.
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() {
-                left.push(entry.path());
-            } else {
-                bytes += metadata.blocks() * 512;
-            }
-        }
-    }
-    bytes
+/// Bytes that a process has read from files so far.
+fn bytes_read(pid: u32) -> Option<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    io.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse().ok()
 }
 
-/// Starts a put of 48 MiB and sends it a signal when a part of it is stored; how it ended.
+/// Starts a put of 48 MiB and sends it a signal when it has read half of them; how it ended.
 fn put_interrupted_by(grid: &Grid, source: &Path, name: &str, signal: Signal) -> (i32, String) {
     use std::io::Read;
     use std::os::unix::process::ExitStatusExt;
 
-    let before = stored_bytes(grid);
     let mut put = command(&["put", source.to_str().unwrap(), "--to", name, "--home"]);
     put.arg(grid.home()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut put = Kept(put.spawn().unwrap());
-    eventually("a part of it is stored", || {
-        (stored_bytes(grid) > before + (4 << 20)).then_some(())
+    eventually("half of it is read", || {
+        bytes_read(put.0.id()).is_none_or(|bytes| bytes > 24 << 20).then_some(())
     });
     let pid = Pid::from_raw(i32::try_from(put.0.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
@@ -453,6 +476,58 @@ fn restarted_grid_has_all_data(grid: &Grid) {
     assert_eq!(names(grid, "/"), before);
     assert_comes_back(grid, "/tree", &grid.path("source"));
     assert_eq!(number(&explain(grid, "/tree"), "losses_survivable"), LOSSES as u64);
+}
+
+/// Directory of a node's shards: that of the process whose key is the node's id.
+fn disk_of(grid: &Grid, node: &str) -> std::path::PathBuf {
+    let pid = number(&grid.node(node), "pid");
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    let words: Vec<&str> =
+        line.split(|byte| *byte == 0).map(|word| std::str::from_utf8(word).unwrap()).collect();
+    let at = words.iter().position(|word| *word == "--dir").unwrap();
+    Path::new(words[at + 1]).join("shards")
+}
+
+/// Flips a bit every 64 KiB of the longest file below a directory: no shard there stays whole.
+fn rot(folder: &Path) {
+    let mut left = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            files.push((fs::metadata(&path).unwrap().len(), path));
+        }
+    }
+    let (length, path) = files.into_iter().max().unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    for at in (100_000..length).step_by(65_536) {
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+}
+
+fn flipped_bit_is_found_and_mended(grid: &Grid) {
+    let source = grid.path("source");
+    let victim = holders(grid, "/tree")[0].clone();
+    let disk = disk_of(grid, &victim);
+    grid.stop(std::slice::from_ref(&victim));
+    rot(&disk);
+    grid.start(std::slice::from_ref(&victim));
+    let explained = explain(grid, "/tree");
+    assert_eq!(number(&explained, "losses_survivable"), LOSSES as u64 - 1, "{explained}");
+    let bad: BTreeSet<&str> = (list(&explained, "stripes").iter())
+        .flat_map(|stripe| list(stripe, "shards"))
+        .filter(|shard| shard["state"] != "verified")
+        .map(|shard| text(shard, "node"))
+        .collect();
+    assert_eq!(bad, BTreeSet::from([victim.as_str()]), "{explained}");
+    assert_comes_back(grid, "/tree", &source);
+    grid.acre(&["scrub"]).exits(0);
+    let explained = explain(grid, "/tree");
+    assert_eq!(number(&explained, "losses_survivable"), LOSSES as u64, "{explained}");
+    assert_comes_back(grid, "/tree", &source);
 }
 
 fn promised_losses_are_borne(grid: &Grid) {
