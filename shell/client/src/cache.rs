@@ -45,6 +45,9 @@ pub(crate) struct PackInfo {
     pub(crate) key: Secret,
 }
 
+/// The chunks that a pack brought.
+pub(crate) type Chunks = (Arc<PackInfo>, Vec<(ChunkId, ChunkRef)>);
+
 /// Where a chunk is stored.
 #[derive(Clone)]
 pub(crate) struct Stored {
@@ -137,11 +140,7 @@ impl Cache {
     }
 
     /// Remembers the chunks of packs that are acknowledged.
-    pub(crate) fn remember(
-        &self,
-        contract: ContractId,
-        packs: &[(Arc<PackInfo>, Vec<(ChunkId, ChunkRef)>)],
-    ) {
+    pub(crate) fn remember(&self, contract: ContractId, packs: &[Chunks]) {
         if packs.is_empty() {
             return;
         }

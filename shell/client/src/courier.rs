@@ -56,9 +56,17 @@ pub(crate) enum Told {
 }
 
 enum Command {
-    Start { op: OpId, what: Operation, load: Load, to: mpsc::UnboundedSender<Told> },
+    Start(Box<Start>),
     Input(In),
     Made { op: OpId, pack: PackId, shards: Vec<(ShardIndex, Bytes)>, outcome: Rebuilt },
+}
+
+/// An operation to begin.
+struct Start {
+    op: OpId,
+    what: Operation,
+    load: Load,
+    to: mpsc::UnboundedSender<Told>,
 }
 
 /// What an operation brings along.
@@ -96,7 +104,7 @@ impl Courier {
         let (to, events) = mpsc::unbounded_channel();
         let op = OpId(number);
         // It fails if the task is gone; then no event ever comes.
-        let _ = self.commands.send(Command::Start { op, what, load, to });
+        let _ = self.commands.send(Command::Start(Box::new(Start { op, what, load, to })));
         Operating { op, commands: self.commands.clone(), events }
     }
 }
@@ -245,7 +253,8 @@ impl Task {
     fn obey(&mut self, command: Command) {
         let now = self.now();
         match command {
-            Command::Start { op, what, load, to } => {
+            Command::Start(start) => {
+                let Start { op, what, load, to } = *start;
                 let heads = load.head.iter().map(|head| (head.digest(), head.clone())).collect();
                 let (bodies, headers, made) = (HashMap::new(), HashMap::new(), HashMap::new());
                 self.kept.insert(op, Kept { load, to, bodies, headers, made, heads });
@@ -474,7 +483,7 @@ impl Call {
         }
         if check == Check::Root {
             let header = self.header.as_ref().map(|header| header.pack());
-            if !header.is_some_and(|header| header.verify_body(index, &body.bytes).is_ok()) {
+            if header.is_none_or(|header| header.verify_body(index, &body.bytes).is_err()) {
                 return failed(Failure::WrongBytes);
             }
         }

@@ -102,7 +102,7 @@ impl MetaStore {
         self.loaded.clear();
     }
 
-    fn from_packs(&mut self, at: MetaRef) -> Option<Result<Vec<u8>, ClientError>> {
+    fn opened(&mut self, at: MetaRef) -> Option<Result<Vec<u8>, ClientError>> {
         let (_, pack) = self.packs.iter().find(|(id, _)| *id == at.pack)?;
         Some(pack.chunk(&mut self.opener, at.chunk).map_err(ClientError::from))
     }
@@ -134,7 +134,7 @@ impl Nodes for MetaStore {
             }
             self.packs.push((at.pack, pack));
         }
-        let node = self.from_packs(at).unwrap_or(Err(ClientError::Closed))?;
+        let node = self.opened(at).unwrap_or(Err(ClientError::Closed))?;
         let node = Bytes::from(node);
         self.core.cache.keep_node(at, node.clone());
         self.loaded.push((at, node.clone()));

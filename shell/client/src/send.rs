@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use acre_store::chunk::ChunkId;
 use acre_store::machine::{Event, MachineError, Operation, PutSpec};
-use acre_store::pack::{ChunkRef, SealedPack};
+use acre_store::pack::SealedPack;
 use acre_types::{Bytes, PackId};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::ClientError;
-use crate::cache::PackInfo;
+use crate::cache::Chunks;
 use crate::courier::{Load, Told};
 use crate::limits::{FULL_WAIT, INDEX_BYTES, SEALED_BYTES_MAX};
 use crate::shared::Core;
 use crate::volume::Volume;
-
-/// The chunks that a pack brought.
-pub(crate) type Chunks = (Arc<PackInfo>, Vec<(ChunkId, ChunkRef)>);
 
 /// What was sent so far.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,5 @@
 //! Nodes that die, lie, fill up and vanish; a client that gives up.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -68,8 +69,10 @@ async fn faults_within_the_profile_are_worked_around_and_beyond_it_told() {
 
     // One serves wrong bytes beside the dead one: found, and worked around.
     grid.behave(8, Behaviour::Liar);
+    grid.take_gets();
     client.get(&Wanted::from("/first"), &out("b"), silent()).await.unwrap();
     assert_eq!(std::fs::read(out("b")).unwrap(), first);
+    assert!(grid.peers[8].gets() > 0, "the liar was asked");
     grid.behave(8, Behaviour::Well);
 
     // Everything is brought back to full redundancy, on the places that are left.

@@ -1,4 +1,5 @@
 //! Listing, moving, removing, profiles side by side, and what is left at the nodes.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

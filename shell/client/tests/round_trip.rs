@@ -1,4 +1,5 @@
 //! Real files through a real grid and back.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

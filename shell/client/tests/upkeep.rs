@@ -1,4 +1,5 @@
 //! Growth, rot, fresh places, interrupted and odd puts.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -53,7 +53,7 @@ impl Output {
         let mut aside = b".".to_vec();
         aside.extend(name.as_bytes().iter().take(180));
         aside.extend_from_slice(b".acre-");
-        aside.extend_from_slice(PackId(random::entropy()?.salt()).to_string()[..12].as_bytes());
+        aside.extend_from_slice(&PackId(random::entropy()?.salt()).to_string().as_bytes()[..12]);
         let aside = parent.join(std::ffi::OsStr::from_bytes(&aside));
         Ok(Self { wanted: out.to_owned(), aside, published: false })
     }

@@ -4,7 +4,7 @@
 //! temporary file and are merged while they are read.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -129,7 +129,7 @@ fn write_run(
         file.write_all(&name)?;
     }
     file.flush()?;
-    ends.push(file.get_mut().seek(SeekFrom::Current(0))?);
+    ends.push(file.get_mut().stream_position()?);
     Ok(())
 }
 

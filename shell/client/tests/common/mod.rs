@@ -1,5 +1,6 @@
 //! A whole grid in this process: a validator, nodes that can be told to misbehave, a client.
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -43,6 +44,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Reads of shards it answered since the last [`Grid::take_gets`].
+    pub(crate) fn gets(&self) -> u64 {
+        self.gets.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn id(&self) -> NodeId {
         self.key.public().into()
     }
