@@ -8,8 +8,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 
 use common::{
-    Grid, Kept, Story, command, eventually, is_alive, keys, kill, list, number, processes_of, text,
-    tree,
+    Grid, Kept, Output, Story, acre_at, command, eventually, is_alive, keys, kill, list, number,
+    processes_of, text, tree,
 };
 use serde_json::Value;
 
@@ -38,6 +38,23 @@ fn grid_is_started_asked_broken_and_started_again() {
     story.check("killed_validator_shows_and_returns", || killed_validator_shows_and_returns(&grid));
     story.check("second_down_has_nothing_to_stop", || second_down_has_nothing_to_stop(&grid));
     story.end();
+}
+
+#[test]
+fn one_of_two_ups_at_once_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let up = ["up", "--detach", "--nodes", "1"];
+    let ups: Vec<Output> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..2).map(|_| scope.spawn(|| acre_at(&home, &up))).collect();
+        started.into_iter().map(|up| up.join().unwrap()).collect()
+    });
+    let running = acre_at(&home, &["status"]).code();
+    let stopped = acre_at(&home, &["down"]).code();
+    let mut codes: Vec<i32> = ups.iter().map(Output::code).collect();
+    codes.sort_unstable();
+    assert_eq!((codes.as_slice(), running, stopped), (&[0, 7][..], 0, 0), "{ups:#?}");
+    assert!(processes_of(&home).is_empty());
 }
 
 fn status_has_the_documented_shape(grid: &Grid) {
@@ -275,7 +292,7 @@ fn taken_port_keeps_nobody_out(grid: &Grid) {
     std::fs::write(grid.path("words"), text(&words, "words")).unwrap();
     let (friend, file, home) = (grid.path("friend"), grid.arg("words"), grid.home());
     let restore = ["id", "restore", "--words-file", &file, "--grid", home.to_str().unwrap()];
-    common::acre_at(&friend, &restore).exits(0);
+    acre_at(&friend, &restore).exits(0);
 
     grid.acre(&["down"]).exits(0);
     let address = rpc(grid);
@@ -284,7 +301,7 @@ fn taken_port_keeps_nobody_out(grid: &Grid) {
     assert_ne!(rpc(grid), address);
     grid.acre(&["wallet", "balance"]).exits(0);
     grid.acre(&["ledger", "verify"]).exits(0);
-    common::acre_at(&friend, &["wallet", "balance"]).exits(0);
+    acre_at(&friend, &["wallet", "balance"]).exits(0);
     // Nodes find it too, or they would not be up to date and ready.
     let ids = grid.node_ids();
     grid.stop(&ids[..1]);

@@ -6,12 +6,13 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{
-    ACRE, Grid, Kept, Output, Story, acre_at, command, eventually, finish, keys, list, number,
-    text, tree, without_reader,
+    ACRE, Grid, Kept, Output, Story, acre_at, command, eventually, finish, is_alive, keys, list,
+    number, text, tree, without_reader,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -44,10 +45,12 @@ fn stored_data_outlives_what_a_grid_may_lose() {
     story.check("words_alone_bring_all_back", || words_alone_bring_all_back(&grid));
     story.check("killed_put_leaves_nothing_visible", || killed_put_leaves_nothing_visible(&grid));
     story.check("interrupted_put_says_so", || interrupted_put_says_so(&grid));
+    story.check("interrupted_get_leaves_nothing", || interrupted_get_leaves_nothing(&grid));
+    story.check("first_puts_at_once_share_a_volume", || first_puts_at_once_share(&grid));
     story.check("restarted_grid_has_all_data", || restarted_grid_has_all_data(&grid));
-    story.check("flipped_bit_is_found_and_mended", || flipped_bit_is_found_and_mended(&grid));
     story.check("as_many_losses_as_promised_are_borne", || promised_losses_are_borne(&grid));
     story.check("repair_bears_as_many_losses_again", || repair_bears_losses_again(&grid));
+    story.check("flipped_bit_is_found_and_mended", || flipped_bit_is_found_and_mended(&grid));
     story.end();
 }
 
@@ -425,46 +428,82 @@ fn bytes_read(pid: u32) -> Option<u64> {
     io.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse().ok()
 }
 
-/// Starts a put of 48 MiB and sends it a signal when it has read half of them; how it ended.
-fn put_interrupted_by(grid: &Grid, source: &Path, name: &str, signal: Signal) -> (i32, String) {
-    use std::io::Read;
-    use std::os::unix::process::ExitStatusExt;
+/// Runs a command until it is time, then sends it a signal; how it ended, as a shell counts.
+fn interrupted(grid: &Grid, words: &[&str], signal: Signal, is_time: impl Fn(u32) -> bool) -> i32 {
+    let mut running = command(words);
+    running.arg("--home").arg(grid.home()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Kept(running.spawn().unwrap());
+    let id = running.0.id();
+    eventually("its middle", || (is_time(id) || !is_alive(id)).then_some(()));
+    kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+    let status = running.0.wait().unwrap();
+    status.code().or_else(|| status.signal().map(|signal| signal + 128)).unwrap()
+}
 
-    let mut put = command(&["put", source.to_str().unwrap(), "--to", name, "--home"]);
-    put.arg(grid.home()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut put = Kept(put.spawn().unwrap());
-    eventually("half of it is read", || {
-        bytes_read(put.0.id()).is_none_or(|bytes| bytes > 24 << 20).then_some(())
-    });
-    let pid = Pid::from_raw(i32::try_from(put.0.id()).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
-    let mut stderr = String::new();
-    put.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let status = put.0.wait().unwrap();
-    (status.code().or_else(|| status.signal().map(|signal| signal + 128)).unwrap(), stderr)
+/// Starts a put of 48 MiB and sends it a signal when it has read half of them.
+fn put_interrupted_by(grid: &Grid, source: &Path, name: &str, signal: Signal) -> i32 {
+    let words = ["put", source.to_str().unwrap(), "--to", name];
+    interrupted(grid, &words, signal, |id| bytes_read(id).is_some_and(|bytes| bytes > 24 << 20))
 }
 
 fn killed_put_leaves_nothing_visible(grid: &Grid) {
     let source = grid.path("big");
     fs::write(&source, tree::noise(14, 48 << 20)).unwrap();
     let before = names(grid, "/");
-    let (code, _) = put_interrupted_by(grid, &source, "/big", Signal::KILL);
+    let code = put_interrupted_by(grid, &source, "/big", Signal::KILL);
     assert_eq!(code, 128 + 9, "it was to die in the middle");
     assert_eq!(names(grid, "/"), before);
     assert_fails(grid, "/big", 3);
     put(grid, &source, "/big");
     assert_comes_back(grid, "/big", &source);
-    grid.acre(&["rm", "/big"]).exits(0);
 }
 
 fn interrupted_put_says_so(grid: &Grid) {
     let source = grid.path("big 2");
     fs::write(&source, tree::noise(15, 48 << 20)).unwrap();
     let before = names(grid, "/");
-    let (code, stderr) = put_interrupted_by(grid, &source, "/big 2", Signal::INT);
-    assert_eq!(code, 130, "{stderr}");
+    assert_eq!(put_interrupted_by(grid, &source, "/big 2", Signal::INT), 130);
     assert_eq!(names(grid, "/"), before);
     assert_comes_back(grid, "/tree", &grid.path("source"));
+}
+
+/// Needs `/big`, which is large enough to be interrupted.
+fn interrupted_get_leaves_nothing(grid: &Grid) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let words = ["get", "/big", out.to_str().unwrap()];
+    let is_begun = |_| !tree::names_in(folder.path()).is_empty();
+    assert_eq!(interrupted(grid, &words, Signal::INT, is_begun), 130);
+    let left = tree::names_in(folder.path());
+    assert!(left.is_empty(), "Ctrl-C left {left:?}");
+}
+
+/// Three first puts of an account at once make one volume, not three with a name of the same kind
+/// in each: a removed name would show what it hid.
+fn first_puts_at_once_share(grid: &Grid) {
+    let home = grid.path("newcomer");
+    let account = acre_at(&home, &["id", "new"]).exits(0).json();
+    let account = text(&account, "account");
+    fs::create_dir_all(home.join("context")).unwrap();
+    for name in ["genesis", "source.json"] {
+        let from = grid.home().join("context").join(name);
+        fs::copy(from, home.join("context").join(name)).unwrap();
+    }
+    grid.acre(&["wallet", "send", account, "10000"]).exits(0);
+    let source = grid.path("source/run.sh");
+    let put = ["put", source.to_str().unwrap(), "--to", "/same", "--profile", "tiny"];
+    let puts: Vec<Output> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..3).map(|_| scope.spawn(|| acre_at(&home, &put))).collect();
+        started.into_iter().map(|put| put.join().unwrap()).collect()
+    });
+    for put in puts {
+        put.exits(0);
+    }
+    let account = acre_at(&home, &["ledger", "get", "account", account]).exits(0);
+    acre_at(&home, &["rm", "/same"]).exits(0);
+    let left = acre_at(&home, &["ls"]).exits(0).json();
+    assert!(list(&left, "entries").is_empty(), "a removed name is back: {left}");
+    assert!(account.stdout.contains("\"contracts\":1"), "one volume is enough: {account:?}");
 }
 
 fn restarted_grid_has_all_data(grid: &Grid) {
@@ -530,6 +569,7 @@ fn flipped_bit_is_found_and_mended(grid: &Grid) {
     assert_comes_back(grid, "/tree", &source);
 }
 
+/// Comes before all repairs: these may leave more copies than the promised ones.
 fn promised_losses_are_borne(grid: &Grid) {
     let holders = holders(grid, "/tree");
     let source = grid.path("source");
@@ -559,6 +599,7 @@ fn promised_losses_are_borne(grid: &Grid) {
 }
 
 fn repair_bears_losses_again(grid: &Grid) {
+    grid.start(&grid.node_ids());
     let source = grid.path("source");
     let first = holders(grid, "/tree");
     grid.stop(&first[..LOSSES]);
