@@ -98,7 +98,8 @@ pub(crate) struct Get {
     silent: BTreeSet<NodeId>,
     have: Vec<Piece>,
     asked: Vec<Asked>,
-    locating: BTreeSet<RequestId>,
+    /// Questions under way about who holds what, and to whom.
+    locating: BTreeMap<RequestId, NodeId>,
     /// Until then the next stage waits for answers about who holds what.
     patience: Option<Tick>,
     located: BTreeSet<NodeId>,
@@ -127,7 +128,7 @@ impl Get {
             silent: BTreeSet::new(),
             have: Vec::new(),
             asked: Vec::new(),
-            locating: BTreeSet::new(),
+            locating: BTreeMap::new(),
             patience: None,
             located: BTreeSet::new(),
             heading: BTreeSet::new(),
@@ -243,7 +244,7 @@ impl Get {
         };
         for node in self.spec.places.all().to_vec() {
             if self.is_askable(cx, node) && self.located.insert(node) {
-                self.locating.insert(cx.ask(node, Ask::Locate { pack: self.spec.pack }));
+                self.locating.insert(cx.ask(node, Ask::Locate { pack: self.spec.pack }), node);
             }
         }
         self.patience = Some(cx.hedge_at(Kind::Small, 1));
@@ -316,8 +317,10 @@ impl Get {
         for asked in std::mem::take(&mut self.asked) {
             cx.cancel(asked.request);
         }
-        for request in std::mem::take(&mut self.locating) {
+        for (request, node) in std::mem::take(&mut self.locating) {
             cx.cancel(request);
+            // It has not said what it holds: a hunt that begins later must ask it again.
+            self.located.remove(&node);
         }
         cx.emit(Event::Ready(Ready { parts: self.parts.clone(), direct, decode }));
         true
@@ -440,7 +443,7 @@ impl Process for Get {
     fn answer(&mut self, cx: &mut Cx<'_>, request: RequestId, node: NodeId, answer: Answer) {
         if self.heading.remove(&request) {
             self.header_answered(cx, &answer);
-        } else if self.locating.remove(&request) {
+        } else if self.locating.remove(&request).is_some() {
             self.located(node, &answer);
         } else if let Some(at) = self.asked.iter().position(|asked| asked.request == request) {
             let asked = self.asked.swap_remove(at);
@@ -482,6 +485,9 @@ impl Process for Get {
         }
         self.delivered = false;
         self.header = Header::Wanted;
+        // What the first read gave up on may matter now that its pieces are in doubt.
+        self.stage = Stage::Expected;
+        self.patience = None;
         let used = std::mem::take(&mut self.have);
         self.suspects = used.iter().map(|piece| (piece.index, piece.node)).collect();
         self.advance(cx);
