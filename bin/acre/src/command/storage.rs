@@ -89,6 +89,25 @@ pub(crate) fn failure(error: ClientError) -> anyhow::Error {
     failure.into()
 }
 
+/// The work's result; at Ctrl-C or SIGTERM it is given up and cleaned up behind first.
+async fn unless_interrupted<T>(
+    client: &Client,
+    state: &str,
+    work: impl Future<Output = Result<T, ClientError>>,
+) -> Outcome<T> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = work => return done.map_err(failure),
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    client.idle().await;
+    Err(Failure::new(Code::Interrupted, "interrupted")
+        .state(state)
+        .hint("the same command again")
+        .into())
+}
+
 /// A progress bar as the client's listener.
 struct OnBar(Bar);
 
@@ -120,7 +139,8 @@ pub(crate) fn progress(out: &Output) -> Arc<dyn Progress> {
 pub(crate) async fn put(home: &Home, put: &cli::Put, out: &Output) -> Outcome {
     let options = PutOptions { profile: put.profile, to: put.to.clone().map(String::into_bytes) };
     let client = open(home).await?;
-    let report = client.put(&put.path, options, progress(out)).await.map_err(failure)?;
+    let putting = client.put(&put.path, options, progress(out));
+    let report = unless_interrupted(&client, "nothing became visible", putting).await?;
     for warning in &report.warnings {
         out.warn(&describe(&warning.path, &warning.kind));
     }
@@ -202,7 +222,8 @@ pub(crate) async fn get(home: &Home, get: &cli::Get, out: &Output) -> Outcome {
         None => default_out(&wanted)?,
     };
     let client = open(home).await?;
-    let report = client.get(&wanted, &to, progress(out)).await.map_err(failure)?;
+    let getting = client.get(&wanted, &to, progress(out));
+    let report = unless_interrupted(&client, "no file was written", getting).await?;
     out.data(&get_json(&report, &to), || get_words(&report, &to));
     Ok(())
 }
@@ -486,7 +507,8 @@ const fn letter(state: ShardState) -> char {
 
 pub(crate) async fn repair(home: &Home, mode: RepairMode, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let report = client.repair(mode, progress(out)).await.map_err(failure)?;
+    let repairing = client.repair(mode, progress(out));
+    let report = unless_interrupted(&client, "what was repaired stays so", repairing).await?;
     out.data(&repair_json(&report), || repair_words(&report));
     if report.unrepairable_total > 0 {
         let what =
