@@ -1,2 +1,3 @@
+//! Target `chain_reply` of `acre-fuzz` under libFuzzer.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| acre_fuzz::target("chain_reply").expect("a target")(data));

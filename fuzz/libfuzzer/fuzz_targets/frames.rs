@@ -1,2 +1,3 @@
+//! Target `frames` of `acre-fuzz` under libFuzzer.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| acre_fuzz::target("frames").expect("a target")(data));

@@ -1,2 +1,3 @@
+//! Target `ledger_receipt` of `acre-fuzz` under libFuzzer.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| acre_fuzz::target("ledger_receipt").expect("a target")(data));

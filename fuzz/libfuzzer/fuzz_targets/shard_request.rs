@@ -1,2 +1,3 @@
+//! Target `shard_request` of `acre-fuzz` under libFuzzer.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| acre_fuzz::target("shard_request").expect("a target")(data));
