@@ -3,7 +3,7 @@
 //! It trusts nobody: who may store is read from the ledger with a proof, what is stored must be
 //! signed by the contract's writer and hash to its root, and what it serves the reader checks
 //! again. It holds no key of any user. Storage is `acre_disk`, calls come through `acre_net`.
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests"))]
 
 mod contracts;
 mod error;
