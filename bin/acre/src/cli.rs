@@ -1,5 +1,6 @@
 //! The command line (DESIGN section 8; stable). Completions are made from these definitions.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use acre_types::{Amount, Profile};
@@ -132,13 +133,13 @@ pub(crate) struct Put {
     pub(crate) profile: Option<Profile>,
     /// The name to store it under [default: / and the last part of PATH].
     #[arg(long, value_name = "NAME")]
-    pub(crate) to: Option<String>,
+    pub(crate) to: Option<OsString>,
 }
 
 #[derive(Args)]
 pub(crate) struct Get {
     /// A stored name, or an object as `put` printed it.
-    pub(crate) name: String,
+    pub(crate) name: OsString,
     /// Where to write [default: the last part of NAME, in this directory]. Must not exist.
     pub(crate) out: Option<PathBuf>,
 }
@@ -150,14 +151,14 @@ pub(crate) struct Ls {
     pub(crate) long: bool,
     /// A stored name.
     #[arg(default_value = "/")]
-    pub(crate) path: String,
+    pub(crate) path: OsString,
 }
 
 #[derive(Args)]
 pub(crate) struct Rm {
     /// Stored names.
     #[arg(required = true)]
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Vec<OsString>,
     /// Also directories and all below them.
     #[arg(short, long)]
     pub(crate) recursive: bool,
@@ -166,15 +167,15 @@ pub(crate) struct Rm {
 #[derive(Args)]
 pub(crate) struct Mv {
     /// A stored name.
-    pub(crate) from: String,
+    pub(crate) from: OsString,
     /// The new name, or a directory to move into.
-    pub(crate) to: String,
+    pub(crate) to: OsString,
 }
 
 #[derive(Args)]
 pub(crate) struct Explain {
     /// A stored name, or an object as `put` printed it.
-    pub(crate) name: String,
+    pub(crate) name: OsString,
 }
 
 #[derive(Args)]

@@ -30,6 +30,26 @@ pub(crate) enum Code {
     Interrupted = 130,
 }
 
+impl Code {
+    const ALL: [Self; 10] = [
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Denied,
+        Self::Unreachable,
+        Self::OutcomeUnknown,
+        Self::Conflict,
+        Self::NotEnough,
+        Self::Damaged,
+        Self::Interrupted,
+    ];
+
+    /// The code with which another `acre` ended.
+    pub(crate) fn of_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| *code as i32 == number)
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
         Self::from(code as u8)

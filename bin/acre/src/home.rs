@@ -88,8 +88,9 @@ impl Home {
         read_phrase(&file)
     }
 
-    /// Writes the words of a new identity.
-    pub(crate) fn keep(&self, phrase: &Phrase) -> Outcome {
+    /// # Errors
+    /// There is an identity already.
+    pub(crate) fn must_be_new(&self) -> Outcome {
         if self.has_identity() {
             let what = format!("{} already holds an identity", self.root.display());
             return Err(Failure::new(Code::Conflict, what)
@@ -97,6 +98,12 @@ impl Home {
                 .hint("--home DIR with another directory")
                 .into());
         }
+        Ok(())
+    }
+
+    /// Writes the words of a new identity.
+    pub(crate) fn keep(&self, phrase: &Phrase) -> Outcome {
+        self.must_be_new()?;
         write_secret(&self.words_file(), format!("{}\n", *phrase.words()).as_bytes())
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use acre_store::tree::{Kind, parse};
+use acre_store::tree::Kind;
 use tokio::runtime::Handle;
 
 use crate::get::{Found, find};
 use crate::limits::COLLECT_FILES_MAX;
 use crate::meta::MetaStore;
 use crate::meter::Meter;
+use crate::object::given_path;
 use crate::progress::Phase;
 use crate::report::{CollectReport, RemoveReport};
 use crate::send::Sender;
@@ -86,7 +87,7 @@ pub(crate) fn rename(
     source: &Wanted,
     target: &[u8],
 ) -> Result<(), ClientError> {
-    let target = parse(target)?;
+    let target = given_path(target)?;
     if target.is_empty() {
         return Err(conflict(&target, "is the root"));
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use acre_chain::Refused;
 use acre_codec::List;
-use acre_ledger::{Action, NewContract, NodeState, place_bytes, storage_price};
+use acre_ledger::{Action, NewContract, NodeState, SignedTransaction, place_bytes, storage_price};
 use acre_net::rpc::{Caller, Message};
 use acre_store::machine::placement::{Candidate, Placement, choose};
 use acre_store::protocol::{Reply, Request, decode_reply};
@@ -12,7 +13,8 @@ use acre_types::{Amount, Bytes, NodeId, Profile};
 use tokio::task::JoinSet;
 
 use crate::limits::{
-    PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_LEAST, VOLUME_BYTES_MIN,
+    CREATE_PAUSE, CREATE_TRIES, PERIOD_MS, PLACEMENT_ROUNDS, PROBE_TIMEOUT, VOLUME_BYTES_LEAST,
+    VOLUME_BYTES_MIN,
 };
 use crate::shared::Core;
 use crate::volume::Volume;
@@ -38,6 +40,35 @@ pub(crate) async fn find_or_create(
     if let Some(volume) = core.refresh().await?.iter().find(is_open) {
         return Ok(Arc::clone(volume));
     }
+    for _ in 0..CREATE_TRIES {
+        let signed = prepare(core, profile, bytes).await?;
+        // The transaction's number was read before this look: if another contract comes between,
+        // the ledger refuses the number, and nobody ends with two volumes.
+        if let Some(volume) = core.refresh().await?.iter().find(is_open) {
+            return Ok(Arc::clone(volume));
+        }
+        match core.ledger.send(&signed).await {
+            Err(acre_chain::ClientError::Refused(
+                Refused::NonceUsed { .. } | Refused::NumberTaken { .. },
+            )) => tokio::time::sleep(CREATE_PAUSE).await,
+            done => {
+                done?;
+                let volumes = core.refresh().await?;
+                let made = volumes.iter().find(is_open);
+                return made.map(Arc::clone).ok_or(ClientError::Closed);
+            }
+        }
+    }
+    let error = acre_chain::ClientError::Refused(Refused::PoolFull);
+    Err(ClientError::Ledger(error))
+}
+
+/// A signed transaction that makes a contract of this profile, for as much as is needed.
+async fn prepare(
+    core: &Arc<Core>,
+    profile: Profile,
+    bytes: Bytes,
+) -> Result<SignedTransaction, ClientError> {
     let least = bytes.max(VOLUME_BYTES_LEAST);
     let mut bytes = bytes.max(VOLUME_BYTES_MIN);
     let placement = loop {
@@ -55,10 +86,10 @@ pub(crate) async fn find_or_create(
     let writer = core.identity.volume(ordinal).writer();
     let places = List::new(places).expect("no profile has more places than a contract takes");
     let new = NewContract { profile, places, bytes, period_ms: PERIOD_MS, writer };
-    core.ledger.submit(&core.identity.account(), Action::CreateContract(new)).await?;
-    let volumes = core.refresh().await?;
-    let made = volumes.iter().rfind(is_open);
-    made.map(Arc::clone).ok_or(ClientError::Closed)
+    let key = core.identity.account();
+    let actions = [Action::CreateContract(new)];
+    let signed = core.ledger.prepare(core.account, &key, &actions).await?;
+    signed.into_iter().next().ok_or(ClientError::Closed)
 }
 
 async fn check_funds(

@@ -64,3 +64,8 @@ pub const PAGE_ENTRIES: usize = 1000;
 pub(crate) const SURVEYS_AT_ONCE: usize = 4;
 
 const _: () = assert!(acre_store::machine::limits::PUT_WINDOW_BYTES < SEALED_BYTES_MAX as u64);
+
+/// Times a contract is prepared anew because another transaction of the account came first.
+pub const CREATE_TRIES: usize = 16;
+/// Pause before that: the other transaction is final within a block or two.
+pub const CREATE_PAUSE: Duration = Duration::from_millis(100);

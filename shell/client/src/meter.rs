@@ -38,6 +38,12 @@ impl Meter {
         self.tell(self.phase);
     }
 
+    /// Begins anew: what was counted is done again.
+    pub(crate) fn restart(&self) {
+        self.done.store(0, Ordering::Relaxed);
+        self.files.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
         self.tell(self.phase);

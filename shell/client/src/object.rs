@@ -8,6 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use acre_store::StoreError;
+use acre_store::tree::{self, Name};
 use acre_types::{ContractId, PackId};
 
 use crate::ClientError;
@@ -69,6 +71,23 @@ impl Wanted {
             Self::Object(object) => object.to_string().into_bytes(),
         }
     }
+}
+
+/// The names of a path that a person gave.
+///
+/// # Errors
+/// [`ClientError::BadName`].
+pub(crate) fn given_path(path: &[u8]) -> Result<Vec<Name>, ClientError> {
+    tree::parse(path).map_err(|error| {
+        let given = path.iter().copied().take(300).collect();
+        match error {
+            StoreError::BadName { reason, .. } => ClientError::BadName { given, reason },
+            StoreError::PastLimit { .. } => {
+                ClientError::BadName { given, reason: "the path is too long" }
+            }
+            error => ClientError::Format(error),
+        }
+    })
 }
 
 impl From<&str> for Wanted {

@@ -22,7 +22,7 @@ const safety = (s) => ({
 })[s.state]();
 
 const verdict = (report) => {
-  if (!report.ledger.Ok) return ["bad", `The ledger does not answer: ${report.ledger.Err}`];
+  if (!report.ledger) return ["bad", `The ledger does not answer: ${report.ledger_error}`];
   const up = report.nodes.filter((n) => n.state === "up").length;
   const worst = ["bad", "warn", "good"].find((w) => report.volumes.some((v) => safety(v.safety)[0] === w)) || "good";
   const said = { good: "Everything stored is safe", warn: "Everything can be read, some shards are missing", bad: "Some data cannot be read now" }[worst];
@@ -44,9 +44,9 @@ const draw = (report) => {
     return make("div", `tile ${n.state}`, make("b", "", `${n.site}, ${n.country}`), n.farm,
       make("div", "legend", `${n.state} · ${n.shards} shards · ${size(n.used_bytes)}`), make("div", "bar", fill));
   }));
-  const facts = report.ledger.Ok
-    ? [["Chain", report.ledger.Ok.chain], ["Height", report.ledger.Ok.height], ["State root", report.ledger.Ok.state_root],
-       ["Time", new Date(report.ledger.Ok.time_ms).toISOString()], ["Looked at", new Date(report.taken_ms).toISOString()]]
+  const facts = report.ledger
+    ? [["Chain", report.ledger.chain], ["Height", report.ledger.height], ["State root", report.ledger.state_root],
+       ["Time", new Date(report.ledger.time_ms).toISOString()], ["Looked at", new Date(report.taken_ms).toISOString()]]
     : [];
   byId("ledger").replaceChildren(...facts.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", String(v))]));
 };

@@ -10,8 +10,10 @@ use serde::Serialize;
 pub struct Report {
     /// When this was taken, in milliseconds since 1970.
     pub taken_ms: u64,
-    /// The ledger, or why it could not be read.
-    pub ledger: Result<LedgerPart, String>,
+    /// The ledger, if it could be read.
+    pub ledger: Option<LedgerPart>,
+    /// Why it could not.
+    pub ledger_error: Option<String>,
     /// Nodes on the ledger.
     pub nodes: Vec<NodePart>,
     /// Volumes that are paid for.

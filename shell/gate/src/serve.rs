@@ -108,8 +108,15 @@ mod tests {
     impl Source for Empty {
         fn report(&self) -> Pin<Box<dyn Future<Output = Report> + Send + '_>> {
             self.0.fetch_add(1, Ordering::Relaxed);
-            let ledger = Err("no validator answers".to_owned());
-            Box::pin(async { Report { taken_ms: 1, ledger, nodes: vec![], volumes: vec![] } })
+            Box::pin(async {
+                Report {
+                    taken_ms: 1,
+                    ledger: None,
+                    ledger_error: Some("no validator answers".to_owned()),
+                    nodes: vec![],
+                    volumes: vec![],
+                }
+            })
         }
     }
 
@@ -143,7 +150,7 @@ mod tests {
         assert!(page.contains("content-security-policy: default-src 'none'"), "{page}");
         for _ in 0..2 {
             let facts = ask(address, &get("/api/status", &host)).await;
-            assert!(facts.contains(r#""ledger":{"Err":"no validator answers"}"#), "{facts}");
+            assert!(facts.contains(r#""ledger_error":"no validator answers""#), "{facts}");
         }
         assert_eq!(source.0.load(Ordering::Relaxed), 1, "a fresh report is shared");
     }

@@ -32,8 +32,10 @@ pub(crate) fn run(home: &Home, command: Id, out: &Output) -> Outcome {
         }
         Id::Restore { words_file, grid } => {
             let phrase = read_phrase(&words_file)?;
-            home.keep(&phrase)?;
+            // All that can fail comes before the words are kept: the corrected command must work.
+            home.must_be_new()?;
             Context::adopt(home, &grid)?;
+            home.keep(&phrase)?;
             out.note("Everything stored under these words can be read again: acre ls -l");
             show(home, out)
         }

@@ -1,7 +1,7 @@
 //! `acre put|get|ls|rm|mv|explain|repair|scrub`.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ pub(crate) fn progress(out: &Output) -> Arc<dyn Progress> {
 }
 
 pub(crate) async fn put(home: &Home, put: &cli::Put, out: &Output) -> Outcome {
-    let options = PutOptions { profile: put.profile, to: put.to.clone().map(String::into_bytes) };
+    let options = PutOptions { profile: put.profile, to: put.to.clone().map(OsString::into_vec) };
     let client = open(home).await?;
     let putting = client.put(&put.path, options, progress(out));
     let report = unless_interrupted(&client, "nothing became visible", putting).await?;
@@ -149,7 +149,7 @@ pub(crate) async fn put(home: &Home, put: &cli::Put, out: &Output) -> Outcome {
 }
 
 pub(crate) fn describe(path: &Path, kind: &WarningKind) -> String {
-    let path = path.display();
+    let path = shown(path.as_os_str().as_bytes());
     match kind {
         WarningKind::Special => format!("{path} is no file, directory or link: left out"),
         WarningKind::Unreadable(why) => format!("{path} cannot be read ({why}): left out"),
@@ -186,7 +186,7 @@ pub(crate) fn put_words(report: &PutReport) -> String {
     let mut lines = vec![
         format!(
             "{} stored: {} in {} files, durable after {:.1} s",
-            text(&report.name),
+            shown(&report.name),
             Bytes(report.bytes_plain),
             report.files,
             report.seconds
@@ -210,13 +210,31 @@ pub(crate) fn put_words(report: &PutReport) -> String {
     lines.join("\n")
 }
 
-/// A name for people and JSON; odd bytes are replaced.
+/// What a word of the command line asks for.
+fn wanted(given: &OsStr) -> Wanted {
+    Wanted::parse(given.as_bytes())
+}
+
+/// A name for a terminal, which must not take a part of it for a command: control characters
+/// and bytes that are no text are escaped.
+pub(crate) fn shown(name: &[u8]) -> String {
+    let mut out = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        }
+        out.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    out
+}
+
+/// A name in JSON, which escapes what it must itself; odd bytes are replaced.
 pub(crate) fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
 pub(crate) async fn get(home: &Home, get: &cli::Get, out: &Output) -> Outcome {
-    let wanted = Wanted::from(get.name.as_str());
+    let wanted = wanted(&get.name);
     let to = match &get.out {
         Some(path) => path.clone(),
         None => default_out(&wanted)?,
@@ -253,7 +271,7 @@ fn get_words(report: &GetReport, to: &Path) -> String {
 
 pub(crate) async fn ls(home: &Home, ls: &cli::Ls, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let wanted = Wanted::from(ls.path.as_str());
+    let wanted = wanted(&ls.path);
     let mut values = Vec::new();
     let mut after: Option<Vec<u8>> = None;
     loop {
@@ -272,7 +290,7 @@ pub(crate) async fn ls(home: &Home, ls: &cli::Ls, out: &Output) -> Outcome {
         }
     }
     if out.is_json() {
-        out.data(&json!({ "path": ls.path, "entries": values }), String::new);
+        out.data(&json!({ "path": text(ls.path.as_bytes()), "entries": values }), String::new);
     }
     Ok(())
 }
@@ -305,7 +323,7 @@ fn short_line(item: &Item) -> String {
         ItemKind::Directory => "/",
         ItemKind::File | ItemKind::Symlink => "",
     };
-    format!("{}{mark}", text(&item.name))
+    format!("{}{mark}", shown(&item.name))
 }
 
 fn long_line(item: &Item) -> String {
@@ -314,7 +332,7 @@ fn long_line(item: &Item) -> String {
         ItemKind::Symlink => 'l',
         ItemKind::File => '-',
     };
-    let target = item.target.as_deref().map_or_else(String::new, |t| format!(" -> {}", text(t)));
+    let target = item.target.as_deref().map_or_else(String::new, |t| format!(" -> {}", shown(t)));
     format!(
         "{kind}{:04o}  {:>10}  {:>8} files  {}  {:<8} {}{target}",
         item.mode & 0o7777,
@@ -347,16 +365,13 @@ pub(crate) async fn rm(home: &Home, rm: &cli::Rm, out: &Output) -> Outcome {
     let mut removed = Vec::new();
     for name in &rm.names {
         let depth = if rm.recursive { Depth::Tree } else { Depth::Entry };
-        let report = client
-            .remove(&Wanted::from(name.as_str()), depth, progress(out))
-            .await
-            .map_err(failure)?;
+        let report = client.remove(&wanted(name), depth, progress(out)).await.map_err(failure)?;
         let collected = report.collected.unwrap_or_default();
         let unconfirmed: Vec<Value> = (collected.unconfirmed.iter())
             .map(|(node, packs)| json!({ "node": node, "packs": packs.len() }))
             .collect();
         removed.push(json!({
-            "name": name, "entries": report.entries, "packs_deleted": collected.packs,
+            "name": text(name.as_bytes()), "entries": report.entries, "packs_deleted": collected.packs,
             "shards_deleted": collected.shards, "unconfirmed": unconfirmed,
         }));
     }
@@ -380,11 +395,11 @@ pub(crate) async fn rm(home: &Home, rm: &cli::Rm, out: &Output) -> Outcome {
 
 pub(crate) async fn mv(home: &Home, mv: &cli::Mv, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let from = Wanted::from(mv.from.as_str());
+    let from = wanted(&mv.from);
     let name = target(&client, mv).await?;
     client.rename(&from, &name).await.map_err(failure)?;
-    out.data(&json!({ "from": mv.from, "to": text(&name) }), || {
-        format!("{} is now {}", mv.from, text(&name))
+    out.data(&json!({ "from": text(mv.from.as_bytes()), "to": text(&name) }), || {
+        format!("{} is now {}", shown(mv.from.as_bytes()), shown(&name))
     });
     Ok(())
 }
@@ -394,7 +409,7 @@ async fn target(client: &Client, mv: &cli::Mv) -> Outcome<Vec<u8>> {
     let to = mv.to.as_bytes().to_vec();
     match client.stat(&Wanted::Path(to.clone())).await {
         Ok(item) if item.kind == ItemKind::Directory => {
-            let last = default_out(&Wanted::from(mv.from.as_str()))?;
+            let last = default_out(&wanted(&mv.from))?;
             Ok([
                 to.strip_suffix(b"/").unwrap_or(&to),
                 b"/",
@@ -419,7 +434,7 @@ pub(crate) const fn state_word(state: ShardState) -> &'static str {
 
 pub(crate) async fn explain(home: &Home, explain: &cli::Explain, out: &Output) -> Outcome {
     let client = open(home).await?;
-    let wanted = Wanted::from(explain.name.as_str());
+    let wanted = wanted(&explain.name);
     let explanation = client.explain(&wanted).await.map_err(failure)?;
     out.data(&explain_json(&explanation), || explain_words(&explanation));
     if explanation.losses_survivable.is_none() {
@@ -567,6 +582,11 @@ mod tests {
         ] {
             assert_eq!(date(seconds * 1_000_000_000), shown);
         }
+    }
+
+    #[test]
+    fn names_cannot_speak_to_a_terminal() {
+        assert_eq!(shown(b"a\x1b[31m\xff\n\xc3\xa9"), "a\\u{1b}[31m\\xff\\né");
     }
 
     #[test]

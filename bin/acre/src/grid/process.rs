@@ -42,6 +42,14 @@ impl Ready {
     }
 }
 
+/// This very program, even if its file was replaced or removed since it started.
+pub(crate) const EXECUTABLE: &str = "/proc/self/exe";
+
+/// What it is called in a list of processes.
+pub(crate) fn name() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
@@ -74,7 +82,8 @@ pub(crate) async fn start(spec: &Spec) -> Outcome<Running> {
         .append(true)
         .open(&path)
         .with_context(|| path.display().to_string())?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(EXECUTABLE)
+        .arg0(name()?)
         .args(spec.role)
         .arg("--dir")
         .arg(&spec.dir)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::bootstrap::{self, Plan, ledger_client};
 use super::control::{self, Answer, GridStatus, Request};
+use super::process;
 use super::supervisor::listen;
 use crate::cli;
 use crate::context::Context;
@@ -66,7 +68,8 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
     // Found out here, where there is somebody to tell.
     drop(lock(home)?);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(grid.join("log"))?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(process::EXECUTABLE)
+        .arg0(process::name()?)
         .args(["up", "--json", "--supervisor", "--home"])
         .arg(home.root())
         .args(["--nodes", &options.nodes.to_string()])
@@ -74,6 +77,8 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
+        // Ctrl-C for whoever called must not reach the grid that was left behind.
+        .process_group(0)
         .spawn()?;
     let stdout = child.stdout.take().context("standard output was piped")?;
     out.note("starting a grid; the first time takes some seconds");
@@ -93,7 +98,8 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
     let tail = std::fs::read_to_string(grid.join("log")).unwrap_or_default();
     let last = tail.lines().rev().take(6).collect::<Vec<_>>();
     let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
-    Err(Failure::new(Code::Failed, format!("{what}; its log ends with:\n    {last}"))
+    let code = status.code().and_then(Code::of_number).unwrap_or(Code::Failed);
+    Err(Failure::new(code, format!("{what}; its log ends with:\n    {last}"))
         .hint(format!("less {}", grid.join("log").display()))
         .into())
 }

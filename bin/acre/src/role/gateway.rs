@@ -186,10 +186,15 @@ async fn ask(caller: &Caller, node: NodeId) -> Option<NodeStatus> {
 impl Source for GridSource {
     fn report(&self) -> Pin<Box<dyn Future<Output = Report> + Send + '_>> {
         Box::pin(async {
+            let (ledger, ledger_error) = match self.ledger_part().await {
+                Ok(part) => (Some(part), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             Report {
                 taken_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-                ledger: self.ledger_part().await.map_err(|error| error.to_string()),
+                ledger,
+                ledger_error,
                 nodes: self.nodes().await,
                 volumes: self.volumes().await,
             }

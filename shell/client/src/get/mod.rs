@@ -15,6 +15,7 @@ use acre_store::tree::{Entry, Kind, Name, parse};
 use tokio::runtime::Handle;
 
 use crate::meter::Meter;
+use crate::object::given_path;
 use crate::report::GetReport;
 use crate::shared::Core;
 use crate::space::View;
@@ -45,7 +46,7 @@ pub(crate) fn find(
     for volume in volumes {
         let mut view = View::open(core, &volume, handle)?;
         let path = match wanted {
-            Wanted::Path(path) => parse(path)?,
+            Wanted::Path(path) => given_path(path)?,
             Wanted::Object(object) => match view.object(object.number)? {
                 Some(path) => parse(&path)?,
                 None => continue,

@@ -15,12 +15,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use acre_store::tree::{Entry, Name, parse};
+use acre_store::tree::{Entry, Name};
 use acre_types::{Bytes, PackId, Profile};
 use tokio::runtime::Handle;
 
 use crate::meta::MetaStore;
 use crate::meter::Meter;
+use crate::object::given_path;
 use crate::progress::Phase;
 use crate::report::PutReport;
 use crate::send::{Sender, Take};
@@ -93,7 +94,7 @@ pub(crate) fn run(
 /// Where it will stand.
 fn target(source: &Path, options: &PutOptions) -> Result<Vec<Name>, ClientError> {
     if let Some(to) = &options.to {
-        return Ok(parse(to)?);
+        return given_path(to);
     }
     let whole = source.canonicalize().map_err(ClientError::io("reading", source))?;
     let name = source.file_name().or_else(|| whole.file_name());
@@ -128,6 +129,7 @@ impl Job<'_> {
                 Err(Stop::Gone(packs)) if tried < TRIES => {
                     tracing::info!(packs = packs.len(), "known chunks are gone; storing them anew");
                     self.core.cache.forget(&packs);
+                    self.meter.restart();
                 }
                 Err(Stop::Gone(packs)) => {
                     let pack = packs.first().copied().unwrap_or(PackId([0; 16]));
