@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 
 use super::bootstrap::{self, Plan, ledger_client};
@@ -136,10 +138,20 @@ fn summary(status: &GridStatus, home: &Home, seconds: f64) -> String {
     )
 }
 
+/// How long the supervisor may take to end after it has stopped everything.
+const GONE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+
 /// `acre down`.
 pub(crate) fn down(home: &Home, out: &Output) -> Outcome {
+    let supervisor = processes(home)?.supervisor_pid;
+    let gone = i32::try_from(supervisor).ok().and_then(Pid::from_raw);
+    let gone = gone.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     match control::ask(&home.grid(), &Request::Down)? {
         Answer::Done => {
+            if let Some(gone) = gone {
+                // The home is free for the next grid when its process has really ended.
+                let _ = poll(&mut [PollFd::new(&gone, PollFlags::IN)], Some(&GONE));
+            }
             out.data(&json!({ "stopped": true }), || {
                 "The grid has stopped; what it stores stays.".to_owned()
             });
