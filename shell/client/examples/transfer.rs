@@ -1,5 +1,5 @@
 //! What put and get cost: CPU seconds of client and 24 nodes together, and peak memory, in one
-//! process over loopback. `cargo run --release -p acre-client --example measure [MiB] [FILES]`
+//! process over loopback. `cargo run --release -p acre-client --example transfer [MiB] [FILES]`
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for developers")]
 
 #[path = "../tests/common/mod.rs"]
