@@ -42,7 +42,7 @@ const draw = (report) => {
     const fill = make("i", "");
     fill.style.width = `${n.capacity_bytes ? Math.min(100, (100 * n.used_bytes) / n.capacity_bytes) : 0}%`;
     return make("div", `tile ${n.state}`, make("b", "", `${n.site}, ${n.country}`), n.farm,
-      make("div", "legend", `${n.state} · ${n.shards} shards · ${size(n.used_bytes)}`), make("div", "bar", fill));
+      make("div", "legend", n.state === "up" ? `${n.shards} shards · ${size(n.used_bytes)}` : "does not answer"), make("div", "bar", fill));
   }));
   const facts = report.ledger
     ? [["Chain", report.ledger.chain], ["Height", report.ledger.height], ["State root", report.ledger.state_root],
