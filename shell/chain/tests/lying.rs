@@ -183,3 +183,43 @@ async fn answer_older_than_one_seen_is_refused() {
     assert!(matches!(stale, Err(ClientError::Stale { .. })), "{stale:?} after {first:?}");
     validator.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answer_that_another_one_overtook_is_no_lie() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let rich = AccountId::from(key(1).public());
+    // The first answer waits in the middleman until a later question was answered.
+    let (arrived, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = tokio::sync::watch::channel(false);
+    let book = StaticBook::from_iter([(validator.key(), validator.rpc_address())]);
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let slow = Endpoint::bind(&key(67), Some(listen), Arc::new(book)).await.unwrap();
+    let caller = Caller::new(slow.clone(), LEDGER);
+    let (honest, first) = (validator.key(), Arc::new(std::sync::atomic::AtomicBool::new(true)));
+    let handler = move |_, message: Message| {
+        let (caller, arrived, mut released) = (caller.clone(), arrived.clone(), released.clone());
+        let is_first = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            let reply = caller.call(honest, message, SECOND).await.unwrap();
+            if is_first {
+                arrived.send(()).unwrap();
+                released.wait_for(|released| *released).await.unwrap();
+            }
+            Message::new(Vec::new(), reply.body.to_vec())
+        }
+    };
+    let _server = serve(&slow, Services::new().calls(LEDGER, handler));
+    let client = client_of(&grid, &slow, None).await;
+    let overtaken = {
+        let client = client.clone();
+        tokio::spawn(async move { client.account(rich).await })
+    };
+    arrivals.recv().await.unwrap();
+    let pay = Action::Transfer { to: AccountId([5; 32]), amount: Amount(1) };
+    let paid = client.submit(&key(1), pay).await.unwrap();
+    assert!(client.seen() >= paid.proven);
+    release.send(true).unwrap();
+    overtaken.await.unwrap().unwrap();
+    validator.stop().await.unwrap();
+}

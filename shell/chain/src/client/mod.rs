@@ -3,7 +3,7 @@
 //! * Each value comes with a proof against a state root in a header that a quorum of the genesis'
 //!   validators finalized. A validator that answers with anything else is skipped, and named in the
 //!   error if no other answers.
-//! * No answer is older than a block this client has seen already. How old it is by the clock
+//! * No answer is older than a block this client had seen when it asked. How old it is by the clock
 //!   is for the caller to judge ([`Final::time`]): one who is cut off from honest validators
 //!   can be shown a true but old state.
 //! * A signed transaction may be submitted any number of times, to any validators: it is applied
@@ -189,10 +189,11 @@ impl LedgerClient {
         }
     }
 
-    fn check_finality(&self, finality: &Finality) -> Result<Final, Trouble> {
+    /// `at_least` is what had been seen when the question was asked: an answer to another question
+    /// may overtake this one.
+    fn check_finality(&self, finality: &Finality, at_least: Height) -> Result<Final, Trouble> {
         let block = self.0.trust.check(finality)?;
-        let seen = self.seen();
-        if block.height < seen {
+        if block.height < at_least {
             return Err(Trouble::Stale(block.height));
         }
         self.saw(&block);
@@ -207,10 +208,11 @@ impl LedgerClient {
     pub async fn snapshot(&self, keys: &[Key]) -> Result<Snapshot, ClientError> {
         let keys = &keys[..keys.len().min(KEYS_PER_CALL)];
         let list = List::new(keys.to_vec()).expect("cut to its limit just now");
-        let request = Request::Get { keys: list, at_least: self.seen() };
+        let at_least = self.seen();
+        let request = Request::Get { keys: list, at_least };
         self.ask(request, |reply| match reply {
             Reply::Values { finality, proofs } => {
-                let block = self.check_finality(&finality)?;
+                let block = self.check_finality(&finality, at_least)?;
                 Ok(Snapshot::check(block, keys, proofs.into_vec())?)
             }
             Reply::NotReady(reason) => Err(Trouble::NotReady(reason)),
@@ -268,9 +270,11 @@ impl LedgerClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn info(&self) -> Result<(Info, Option<Final>), ClientError> {
+        let at_least = self.seen();
         self.ask(Request::Info, |reply| match reply {
             Reply::Info(info) if info.chain == self.chain() => {
-                let head = info.head.as_ref().map(|head| self.check_finality(head)).transpose()?;
+                let check = |head| self.check_finality(head, at_least);
+                let head = info.head.as_ref().map(check).transpose()?;
                 Ok((info, head))
             }
             _ => Err(Lie::Unfit.into()),
