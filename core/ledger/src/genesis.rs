@@ -116,20 +116,3 @@ impl Genesis {
         Ok(State::new(Map::default().update(leaves), grid))
     }
 }
-
-impl Parameters {
-    /// Fees and prices must leave room for the sums they go into.
-    fn check(&self) -> Result<(), GenesisError> {
-        let limits = [
-            ("fee_transaction", self.fee_transaction, 1 << 40),
-            ("fee_byte", self.fee_byte, 1 << 20),
-            ("storage_tib_hour", self.storage_tib_hour, 1 << 40),
-        ];
-        for (what, amount, max) in limits {
-            if amount.0 > max {
-                return Err(GenesisError::Parameter { what });
-            }
-        }
-        Ok(())
-    }
-}

@@ -47,9 +47,9 @@ pub use key::{
 };
 pub use map::{Map, Proof};
 pub use object::{
-    Account, Addresses, AnyObject, Capacity, ContractState, ContractStatus, Farm, FarmName, Grid,
-    GridKind, KeyRole, Node, NodeState, Object, Parameters, Places, StorageContract, Totals, Twin,
-    TwinKey, TwinKeys, place_bytes,
+    Account, Addresses, AnyObject, Capacity, ContractState, ContractStatus, Farm, FarmName, Fees,
+    Grid, GridKind, KeyRole, Node, NodeState, Object, Parameters, Places, Prices, StorageContract,
+    Totals, Twin, TwinKey, TwinKeys, place_bytes,
 };
 pub use price::storage_price;
 pub use state::{State, proven};

@@ -23,20 +23,24 @@ pub fn storage_price(
 
 /// Price of so many bytes times milliseconds, rounded up.
 pub(crate) fn price_of(parameters: &Parameters, byte_ms: u128) -> Option<Amount> {
-    let price = byte_ms.checked_mul(u128::from(parameters.storage_tib_hour.0))?;
+    let price = byte_ms.checked_mul(u128::from(parameters.prices.storage_tib_hour.0))?;
     u64::try_from(price.div_ceil(TIB_HOUR)).ok().map(Amount)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::Prices;
 
     const TIB: Bytes = Bytes(1 << 40);
     const HOUR_MS: u64 = 3_600_000;
 
     #[track_caller]
     fn check(bytes: Bytes, places: usize, period_ms: u64, wanted: Option<u64>) {
-        let parameters = Parameters { storage_tib_hour: Amount(1000), ..Parameters::default() };
+        let parameters = Parameters {
+            prices: Prices { storage_tib_hour: Amount(1000) },
+            ..Parameters::default()
+        };
         let price = storage_price(&parameters, bytes, places, period_ms);
         assert_eq!(price, wanted.map(Amount));
     }

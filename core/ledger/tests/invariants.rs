@@ -17,8 +17,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use acre_ledger::{
-    AnyObject, ContractState, Key, NodeState, Parameters, State, apply_block, apply_payload,
-    build_block,
+    AnyObject, ContractState, Fees, Key, NodeState, Parameters, Prices, State, apply_block,
+    apply_payload, build_block,
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
@@ -33,9 +33,8 @@ const GRANT: u64 = 1_000_000_000;
 fn parameters() -> Parameters {
     let price = u64::try_from(PRICE).unwrap();
     Parameters {
-        fee_transaction: Amount(FEE),
-        fee_byte: Amount(FEE_BYTE),
-        storage_tib_hour: Amount(price),
+        fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
+        prices: Prices { storage_tib_hour: Amount(price) },
     }
 }
 

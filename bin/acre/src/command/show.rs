@@ -109,9 +109,9 @@ fn totals(totals: &Totals) -> Value {
 
 fn parameters(parameters: &Parameters) -> Value {
     json!({
-        "fee_transaction": parameters.fee_transaction.to_string(),
-        "fee_byte": parameters.fee_byte.to_string(),
-        "storage_tib_hour": parameters.storage_tib_hour.to_string(),
+        "fee_transaction": parameters.fees.transaction.to_string(),
+        "fee_byte": parameters.fees.byte.to_string(),
+        "storage_tib_hour": parameters.prices.storage_tib_hour.to_string(),
     })
 }
 

@@ -1,0 +1,100 @@
+//! The objects on the ledger. Each has one canonical encoding, pinned by a golden file.
+
+mod account;
+mod contract;
+mod farm;
+mod grid;
+mod node;
+mod parameters;
+mod twin;
+
+use acre_types::{ContractId, FarmId, NodeId};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::key::{Handle, Key};
+
+pub use account::Account;
+pub use contract::{ContractState, ContractStatus, Places, StorageContract, place_bytes};
+pub use farm::{Farm, FarmName};
+pub use grid::{Grid, GridKind, Totals};
+pub use node::{Addresses, Capacity, Node, NodeState};
+pub use parameters::{Fees, Parameters, Prices};
+pub use twin::{KeyRole, Twin, TwinKey, TwinKeys};
+
+/// What may stand in the map.
+pub trait Object: BorshSerialize + BorshDeserialize + Clone {
+    /// As the one of all objects; used by the overlay of a block.
+    #[doc(hidden)]
+    fn wrap(self) -> AnyObject;
+    /// Back from [`Object::wrap`]; `None` for another type.
+    #[doc(hidden)]
+    fn unwrap(any: &AnyObject) -> Option<&Self>;
+}
+
+macro_rules! objects {
+    ($($name:ident),*) => {
+        /// An object of any type. Not encoded itself: the key tells the type.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is the type of its name")]
+        pub enum AnyObject { $($name($name)),* }
+
+        impl AnyObject {
+            /// The canonical bytes of the object within.
+            #[must_use]
+            pub fn to_bytes(&self) -> Vec<u8> {
+                match self { $(Self::$name(object) => acre_codec::encode(object)),* }
+            }
+        }
+
+        $(impl Object for $name {
+            fn wrap(self) -> AnyObject {
+                AnyObject::$name(self)
+            }
+            fn unwrap(any: &AnyObject) -> Option<&Self> {
+                match any {
+                    AnyObject::$name(object) => Some(object),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+objects!(
+    Account,
+    Twin,
+    Handle,
+    Farm,
+    FarmId,
+    Node,
+    NodeId,
+    StorageContract,
+    ContractId,
+    Totals,
+    Parameters,
+    Grid
+);
+
+impl AnyObject {
+    /// The object whose canonical bytes stand at `key`: for explorers and snapshots, which meet all
+    /// types.
+    ///
+    /// # Errors
+    /// Bytes that are no such object.
+    pub fn decode(key: &Key, bytes: &[u8]) -> Result<Self, acre_codec::CodecError> {
+        Ok(match key {
+            Key::Grid => Self::Grid(acre_codec::decode(bytes)?),
+            Key::Totals => Self::Totals(acre_codec::decode(bytes)?),
+            Key::Parameters => Self::Parameters(acre_codec::decode(bytes)?),
+            Key::Account(_) => Self::Account(acre_codec::decode(bytes)?),
+            Key::Twin(_) => Self::Twin(acre_codec::decode(bytes)?),
+            Key::TwinOf(_) => Self::Handle(acre_codec::decode(bytes)?),
+            Key::Farm(_) => Self::Farm(acre_codec::decode(bytes)?),
+            Key::FarmOf(..) => Self::FarmId(acre_codec::decode(bytes)?),
+            Key::Node(_) => Self::Node(acre_codec::decode(bytes)?),
+            Key::NodeAt(_) => Self::NodeId(acre_codec::decode(bytes)?),
+            Key::Contract(_) => Self::StorageContract(acre_codec::decode(bytes)?),
+            Key::ContractOf(..) => Self::ContractId(acre_codec::decode(bytes)?),
+        })
+    }
+}

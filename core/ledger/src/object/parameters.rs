@@ -1,0 +1,81 @@
+//! Prices, fees and rules: typed, bounded, changeable by vote.
+
+use acre_types::Amount;
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::error::GenesisError;
+
+/// Everything that a vote may change; set by genesis first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Parameters {
+    /// What transactions cost.
+    pub fees: Fees,
+    /// What capacity costs.
+    pub prices: Prices,
+}
+
+impl Parameters {
+    /// Whether each value lies within its bounds.
+    ///
+    /// # Errors
+    /// [`GenesisError::Parameter`] names the first that does not.
+    pub fn check(&self) -> Result<(), GenesisError> {
+        self.fees.check()?;
+        self.prices.check()
+    }
+
+    /// Least fee of a signed transaction of so many bytes.
+    #[must_use]
+    pub fn fee(&self, bytes: usize) -> Amount {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Amount(self.fees.transaction.0.saturating_add(self.fees.byte.0.saturating_mul(bytes)))
+    }
+}
+
+/// What transactions cost.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Fees {
+    /// Least fee of any transaction.
+    pub transaction: Amount,
+    /// Least fee per byte of the signed transaction, added to the former.
+    pub byte: Amount,
+}
+
+impl Default for Fees {
+    /// 0.001 TFT a transaction of 1 kB.
+    fn default() -> Self {
+        Self { transaction: Amount(8_000), byte: Amount(2) }
+    }
+}
+
+impl Fees {
+    fn check(&self) -> Result<(), GenesisError> {
+        bounded("fees.transaction", self.transaction.0, 1 << 40)?;
+        bounded("fees.byte", self.byte.0, 1 << 20)
+    }
+}
+
+/// What capacity costs.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Prices {
+    /// Price of one TiB (2^40 bytes) of raw storage, reserved for one hour, at one place.
+    pub storage_tib_hour: Amount,
+}
+
+impl Default for Prices {
+    /// 0.17 TFT a TiB and hour, about 10 USD a month for a TB at 0.08 USD a TFT.
+    fn default() -> Self {
+        Self { storage_tib_hour: Amount(1_700_000) }
+    }
+}
+
+impl Prices {
+    fn check(&self) -> Result<(), GenesisError> {
+        bounded("prices.storage_tib_hour", self.storage_tib_hour.0, 1 << 40)
+    }
+}
+
+/// Values must leave room for the sums they go into.
+fn bounded(what: &'static str, value: u64, max: u64) -> Result<(), GenesisError> {
+    if value > max { Err(GenesisError::Parameter { what }) } else { Ok(()) }
+}
