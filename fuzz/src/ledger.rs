@@ -60,6 +60,8 @@ pub(crate) fn object(data: &[u8]) {
         Key::NodeAt(1),
         Key::Contract(ContractId(1)),
         Key::ContractOf(account, 1),
+        Key::Epoch,
+        Key::Beacon,
     ];
     for key in keys {
         if let Ok(object) = AnyObject::decode(&key, data) {

@@ -71,7 +71,7 @@ pub struct Applied {
     pub state: State,
     /// Digest of that state; goes into the block's header.
     pub root: Digest,
-    /// The leaves to persist, by key. None at all for an empty block.
+    /// The leaves to persist, by key. None for an empty block, unless its time begins an epoch.
     pub changes: Vec<Change>,
     /// What was done, in order.
     pub events: Vec<Event>,

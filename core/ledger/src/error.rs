@@ -3,7 +3,7 @@
 //! Apart because different parties are to blame: the signer, the proposer, the one who answered a
 //! reader, the one who wrote a genesis, and this machine's own storage.
 
-use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, FarmId, NodeId};
+use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId};
 
 use crate::Key;
 
@@ -196,6 +196,29 @@ pub enum Refusal {
         /// The contract.
         contract: ContractId,
     },
+    /// For an epoch that is not the one in question now.
+    #[error("this is for epoch {given}, and epoch {wanted} is asked for")]
+    WrongEpoch {
+        /// Epoch in the transaction.
+        given: Epoch,
+        /// The epoch that one may act in or report about.
+        wanted: Epoch,
+    },
+    /// May be done once an epoch.
+    #[error("this was done already for epoch {epoch}")]
+    DoneThisEpoch {
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// Only those who hold a seat take turns at the beacon.
+    #[error("account {account} holds no seat")]
+    NoSeat {
+        /// The account.
+        account: AccountId,
+    },
+    /// The secret is not the one committed to.
+    #[error("the revealed secret is not the one that was committed to")]
+    BadReveal,
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,
@@ -213,6 +236,8 @@ impl Refusal {
                 | Self::NonceUsed { .. }
                 | Self::TokenForAnother
                 | Self::TokenExpired
+                | Self::BadReveal
+                | Self::DoneThisEpoch { .. }
                 | Self::OutOfRange { .. }
         )
     }

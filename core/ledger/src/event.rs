@@ -1,12 +1,12 @@
 //! What a block did, for those who follow the ledger.
 
-use acre_types::{AccountId, Amount, ContractId, Digest, FarmId, NodeId, PublicKey};
+use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Handle;
 use crate::object::Places;
 
-/// One thing that a transaction did. Carries ids and what is gone afterwards; the rest is in the
+/// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
 /// state.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Event {
@@ -105,6 +105,20 @@ pub enum Event {
         /// Where it was.
         places: Places,
     },
+    /// A validator did its part for the next seed.
+    BeaconTurned {
+        /// Which.
+        validator: PublicKey,
+    },
+    /// An epoch began; by the block itself, after the events of its transactions.
+    EpochBegan {
+        /// Which.
+        epoch: Epoch,
+        /// Decides who witnesses whom.
+        seed: Digest,
+        /// Epochs since the last one in which there was no block.
+        skipped: u64,
+    },
 }
 
 /// That a transaction was applied.
@@ -116,6 +130,7 @@ pub struct Receipt {
     pub payer: AccountId,
     /// The fee, which was burned.
     pub fee: Amount,
-    /// How many of the block's events are its own; they stand in the order of transactions.
+    /// How many of the block's events are its own; they stand in the order of transactions, and
+    /// before those of the block itself.
     pub events: u32,
 }

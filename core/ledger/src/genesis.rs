@@ -2,7 +2,7 @@
 
 use acre_codec::List;
 use acre_crypto::Hasher;
-use acre_types::{AccountId, Amount, Digest, PublicKey, Text, UnixMs};
+use acre_types::{AccountId, Amount, Digest, Epoch, PublicKey, Text, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::error::GenesisError;
@@ -11,7 +11,9 @@ use crate::limits::{
     GENESIS_BYTES_MAX, GRANTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX, VALIDATORS_MAX,
 };
 use crate::map::Map;
-use crate::object::{Account, AnyObject, Grid, GridKind, Object, Parameters, Totals};
+use crate::object::{
+    Account, AnyObject, Beacon, EpochState, Grid, GridKind, Object, Parameters, Totals,
+};
 use crate::state::State;
 
 /// One who makes blocks from the start.
@@ -84,6 +86,20 @@ impl Genesis {
             .ok_or(GenesisError::TooManyTokens)
     }
 
+    /// Epoch 0 has no nodes, so its seed decides nothing; it only starts the beacon.
+    fn first_epoch(&self, chain: Digest) -> EpochState {
+        EpochState {
+            number: Epoch(0),
+            began: self.time,
+            span_ms: self.parameters.capacity.epoch_ms,
+            seed: Hasher::new("acre 2026-11 first seed").update(&chain.0).finish(),
+            nodes: 0,
+            witnesses: self.parameters.capacity.witnesses,
+            joined: 0,
+            past: None,
+        }
+    }
+
     /// The state before the first block.
     ///
     /// # Errors
@@ -109,6 +125,8 @@ impl Genesis {
             entry(Key::Grid, grid.clone().wrap()),
             entry(Key::Totals, Totals { minted, ..Totals::default() }.wrap()),
             entry(Key::Parameters, self.parameters.clone().wrap()),
+            entry(Key::Epoch, self.first_epoch(grid.chain).wrap()),
+            entry(Key::Beacon, Beacon::of(self.validators.iter().map(|one| one.key)).wrap()),
         ];
         leaves.extend(
             accounts.into_iter().map(|(id, account)| entry(Key::Account(id), account.wrap())),

@@ -8,7 +8,10 @@ use acre_types::{AccountId, ContractId, FarmId, NodeId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
-use crate::object::{Account, Farm, Grid, Node, Object, Parameters, StorageContract, Totals, Twin};
+use crate::object::{
+    Account, Beacon, EpochState, Farm, Grid, Node, Object, Parameters, StorageContract, Totals,
+    Twin,
+};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -26,6 +29,8 @@ use crate::object::{Account, Farm, Grid, Node, Object, Parameters, StorageContra
 /// | 9 | `NodeAt(i)`, i below `Totals::nodes` | [`NodeId`] |
 /// | 10 | `Contract(id)`, 1 to `Totals::contracts` | [`StorageContract`] |
 /// | 11 | `ContractOf(account, i)`, i below `Account::contracts` | [`ContractId`] |
+/// | 12 | `Epoch` | [`EpochState`] |
+/// | 13 | `Beacon` | [`Beacon`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -41,6 +46,8 @@ pub enum Key {
     NodeAt(u32),
     Contract(ContractId),
     ContractOf(AccountId, u32),
+    Epoch,
+    Beacon,
 }
 
 impl Key {
@@ -138,6 +145,12 @@ pub struct TheTotals;
 /// Looks up the [`Parameters`].
 #[derive(Clone, Copy, Debug)]
 pub struct TheParameters;
+/// Looks up the [`EpochState`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheEpoch;
+/// Looks up the [`Beacon`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheBeacon;
 /// Looks up the handle of an account's twin.
 #[derive(Clone, Copy, Debug)]
 pub struct TwinOf(pub AccountId);
@@ -164,6 +177,8 @@ lookup! {
     NodeAt => NodeId, |this| Key::NodeAt(this.0);
     ContractId => StorageContract, |this| Key::Contract(*this);
     ContractOf => ContractId, |this| Key::ContractOf(this.0, this.1);
+    TheEpoch => EpochState, |_this| Key::Epoch;
+    TheBeacon => Beacon, |_this| Key::Beacon;
 }
 
 #[cfg(test)]
@@ -200,6 +215,8 @@ mod tests {
             Key::NodeAt(3),
             Key::Contract(ContractId(4)),
             Key::ContractOf(account, 5),
+            Key::Epoch,
+            Key::Beacon,
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

@@ -22,6 +22,7 @@
 )]
 
 mod apply;
+pub mod beacon;
 mod block;
 mod error;
 mod event;
@@ -34,6 +35,7 @@ mod overlay;
 mod price;
 mod state;
 mod transaction;
+pub mod witness;
 
 pub use block::{
     Applied, Built, Change, Payload, apply_block, apply_payload, build_block, check_tx,
@@ -42,14 +44,15 @@ pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
 pub use key::{
-    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TheGrid, TheParameters, TheTotals,
-    TwinOf,
+    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TheBeacon, TheEpoch, TheGrid,
+    TheParameters, TheTotals, TwinOf,
 };
 pub use map::{Map, Proof};
 pub use object::{
-    Account, Addresses, AnyObject, Capacity, ContractState, ContractStatus, Farm, FarmName, Fees,
-    Grid, GridKind, KeyRole, Node, NodeState, Object, Parameters, Places, Prices, StorageContract,
-    Totals, Twin, TwinKey, TwinKeys, place_bytes,
+    Account, Addresses, AnyObject, Beacon, Capacity, CapacityRules, ContractState, ContractStatus,
+    EpochState, Farm, FarmName, Fees, Grid, GridKind, Independence, KeyRole, Node, NodeState,
+    Object, Parameters, PastEpoch, Places, Prices, Record, StorageContract, Totals, Turn, Twin,
+    TwinKey, TwinKeys, WitnessRecord, place_bytes,
 };
 pub use price::storage_price;
 pub use state::{State, proven};

@@ -48,6 +48,16 @@ pub const CONTRACT_PERIOD_MS_MAX: u64 = 3_652 * 24 * 3_600 * 1_000 + 12 * 3_600 
 /// constant of the format, not a parameter: no vote can raise it.
 pub const FOUNDATION_PERCENT: u64 = 10;
 
+/// Shortest epoch, in milliseconds: tests and tours; a block must fit in.
+pub const EPOCH_MS_MIN: u64 = 100;
+/// Longest epoch, in milliseconds: a day.
+pub const EPOCH_MS_MAX: u64 = 24 * 3_600 * 1_000;
+/// Witnesses of one node and epoch, hence verdicts in one report.
+pub const WITNESSES_MAX: usize = 16;
+/// Steps of the beacon: about 0.3 s of one core, spent again by all who check the first block of an
+/// epoch.
+pub const BEACON_STEPS_MAX: u32 = 1 << 22;
+
 /// Validators named by a genesis.
 pub const VALIDATORS_MAX: usize = 128;
 /// Grants of a local or test genesis.

@@ -6,12 +6,13 @@ mod common;
 
 use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
-    Account, Action, ContractState, Event, Farm, Genesis, Grid, GridKind, Key, KeyRole, Map,
-    NewContract, Node, NodeState, Parameters, Payload, Receipt, SignedJoinToken, SignedTransaction,
-    StorageContract, Totals, Transaction, Twin, TwinKey,
+    Account, Action, Beacon, ContractState, EpochState, Event, Farm, Genesis, Grid, GridKind, Key,
+    KeyRole, Map, NewContract, Node, NodeState, Parameters, PastEpoch, Payload, Receipt, Record,
+    SignedJoinToken, SignedTransaction, StorageContract, Totals, Transaction, Turn, Twin, TwinKey,
+    WitnessRecord,
 };
 use acre_types::{
-    AccountId, Amount, Bytes, ContractId, Digest, FarmId, NodeId, Profile, PublicKey, UnixMs,
+    AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, Profile, PublicKey, UnixMs,
 };
 
 use common::{addresses, capacity, genesis, key, offer, text, token};
@@ -73,6 +74,11 @@ fn actions() -> Vec<Action> {
         },
         Action::CancelContract { contract },
         Action::SettleContract { contract },
+        Action::TurnBeacon {
+            epoch: Epoch(19),
+            reveal: Some(Digest([20; 32])),
+            commit: Digest([21; 32]),
+        },
     ]
 }
 
@@ -117,6 +123,10 @@ fn object_of_every_type() {
         addresses: addresses(),
         state: NodeState::Retired,
         registered: time,
+        index: 27,
+        verified: capacity(3),
+        record: Record { due: 28, up: 29, failed: 30, epochs: 31 },
+        witnessing: WitnessRecord { last: Some(Epoch(32)), reports: 33, verdicts: 34, off: 35 },
     };
     let contract = |state| StorageContract {
         id: ContractId(6),
@@ -154,6 +164,30 @@ fn object_of_every_type() {
         foundation: id,
         started: time,
     };
+    let epoch = EpochState {
+        number: Epoch(36),
+        began: UnixMs(37),
+        span_ms: 38,
+        seed: Digest([39; 32]),
+        nodes: 40,
+        witnesses: 52,
+        joined: 41,
+        past: Some(PastEpoch {
+            number: Epoch(42),
+            span_ms: 43,
+            seed: Digest([44; 32]),
+            nodes: 45,
+            witnesses: 53,
+        }),
+    };
+    let turn = Turn {
+        sealed: Some(Digest([46; 32])),
+        revealed: Some(Digest([47; 32])),
+        next: Some(Digest([48; 32])),
+        given: 49,
+        missed: 50,
+        ..Turn::of(PublicKey([51; 32]))
+    };
     check(
         include_str!("golden/objects.hex"),
         &[
@@ -166,6 +200,8 @@ fn object_of_every_type() {
             encode(&totals),
             encode(&Parameters::default()),
             encode(&grid),
+            encode(&epoch),
+            encode(&Beacon { turns: List::new(vec![turn]).unwrap() }),
         ],
     );
 }
@@ -186,6 +222,8 @@ fn key_of_every_kind() {
         Key::NodeAt(5),
         Key::Contract(ContractId(6)),
         Key::ContractOf(id, 7),
+        Key::Epoch,
+        Key::Beacon,
     ];
     check(include_str!("golden/keys.hex"), &keys.map(|key| key.to_bytes()));
 }
@@ -237,6 +275,8 @@ fn event_of_every_kind_and_receipt() {
         Event::PlacesChanged { contract, left: nodes(&[1]), joined: nodes(&[3]) },
         Event::ContractPaid { contract, farms: Amount(8), foundation: Amount(9) },
         Event::ContractClosed { contract, refund: Amount(10), places: nodes(&[2]) },
+        Event::BeaconTurned { validator: PublicKey([13; 32]) },
+        Event::EpochBegan { epoch: Epoch(14), seed: Digest([15; 32]), skipped: 16 },
     ];
     let mut all: Vec<_> = events.iter().map(encode).collect();
     let transaction = Digest([11; 32]);

@@ -17,8 +17,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use acre_ledger::{
-    AnyObject, ContractState, Fees, Key, NodeState, Parameters, Prices, State, apply_block,
-    apply_payload, build_block,
+    AnyObject, CapacityRules, ContractState, Fees, Key, NodeState, Parameters, Prices, State,
+    apply_block, apply_payload, build_block,
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
@@ -35,6 +35,7 @@ fn parameters() -> Parameters {
     Parameters {
         fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
         prices: Prices { storage_tib_hour: Amount(price) },
+        capacity: CapacityRules { beacon_steps: 3, ..CapacityRules::default() },
     }
 }
 

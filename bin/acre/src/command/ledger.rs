@@ -89,6 +89,8 @@ fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
         "totals" => Key::Totals,
         "parameters" => Key::Parameters,
         "grid" => Key::Grid,
+        "epoch" => Key::Epoch,
+        "beacon" => Key::Beacon,
         other => return Err(wrong(format!("'{other}' is no kind of object")).into()),
     })
 }

@@ -1,7 +1,7 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, ContractState, Farm, Grid, Node, NodeState, Parameters, StorageContract,
+    Account, AnyObject, Beacon, ContractState, EpochState, Farm, Grid, Node, NodeState, Parameters, StorageContract,
     Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
@@ -21,6 +21,8 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::FarmId(id) => json!({ "farm": id }),
         AnyObject::NodeId(id) => json!({ "node": id }),
         AnyObject::ContractId(id) => json!({ "contract": id }),
+        AnyObject::EpochState(epoch) => self::epoch(epoch),
+        AnyObject::Beacon(beacon) => self::beacon(beacon),
     }
 }
 
@@ -75,6 +77,15 @@ fn node(node: &Node) -> Value {
         "addresses": node.addresses.to_vec(),
         "state": node_state(node.state),
         "registered_ms": node.registered,
+        "verified_bytes": node.verified.storage,
+        "verified_cores": node.verified.cores,
+        "verified_memory_bytes": node.verified.memory,
+        "due_ms": node.record.due,
+        "up_ms": node.record.up,
+        "failed_challenges": node.record.failed,
+        "epochs_counted": node.record.epochs,
+        "witness_reports": node.witnessing.reports,
+        "witness_strikes": node.witnessing.off,
     })
 }
 
@@ -123,6 +134,31 @@ fn grid(grid: &Grid) -> Value {
         "foundation": grid.foundation,
         "started_ms": grid.started,
     })
+}
+
+fn epoch(epoch: &EpochState) -> Value {
+    json!({
+        "number": epoch.number,
+        "began_ms": epoch.began,
+        "ends_ms": epoch.ends(),
+        "seed": epoch.seed,
+        "nodes": epoch.nodes,
+        "witnesses": epoch.witnesses,
+        "reports_about": epoch.past.map(|past| past.number),
+    })
+}
+
+fn beacon(beacon: &Beacon) -> Value {
+    let turns = beacon.turns.iter().map(|turn| {
+        json!({
+            "validator": turn.validator,
+            "committed": turn.next.is_some(),
+            "revealed": turn.revealed.is_some(),
+            "given": turn.given,
+            "missed": turn.missed,
+        })
+    });
+    json!({ "turns": turns.collect::<Vec<_>>() })
 }
 
 /// An account in a table: enough digits to tell accounts apart.

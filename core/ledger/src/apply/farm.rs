@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::event::Event;
 use crate::key::{FarmOf, NodeAt, TheTotals};
 use crate::limits::NODE_STORAGE_MAX;
-use crate::object::{Addresses, Capacity, Farm, FarmName, Node, NodeState};
+use crate::object::{Addresses, Capacity, Farm, FarmName, Node, NodeState, Record, WitnessRecord};
 use crate::overlay::Overlay;
 use crate::transaction::{NodeOffer, SignedJoinToken};
 
@@ -88,7 +88,8 @@ impl Work<'_> {
         }
         let operator = self.overlay.must(&farm)?.owner;
         let mut totals = self.totals()?;
-        self.overlay.put(&NodeAt(totals.nodes), node);
+        let index = totals.nodes;
+        self.overlay.put(&NodeAt(index), node);
         totals.nodes = next(totals.nodes)?;
         self.overlay.put(&TheTotals, totals);
         let registered = Node {
@@ -101,6 +102,10 @@ impl Work<'_> {
             addresses: offer.addresses.clone(),
             state: NodeState::Active,
             registered: self.now,
+            index,
+            verified: Capacity::default(),
+            record: Record::default(),
+            witnessing: WitnessRecord::default(),
         };
         self.overlay.put(&node, registered);
         self.events.push(Event::NodeRegistered { node, farm });
@@ -124,7 +129,9 @@ impl Work<'_> {
             let (reserved, wanted) = (old.reserved, capacity.storage);
             return Err(Refusal::CapacityReserved { node, reserved, wanted }.into());
         }
-        let new = Node { capacity, addresses: addresses.clone(), state, ..old.clone() };
+        // L7: what is no longer claimed is no longer verified.
+        let verified = old.verified.min(capacity);
+        let new = Node { capacity, verified, addresses: addresses.clone(), state, ..old.clone() };
         if new == old {
             return Err(Refusal::NothingToDo.into());
         }

@@ -5,7 +5,9 @@
 //! depends on the state (a join token's).
 
 mod account;
+mod beacon;
 mod contract;
+mod epoch;
 mod farm;
 mod twin;
 
@@ -31,19 +33,30 @@ pub(crate) struct Work<'a> {
     height: Height,
     now: UnixMs,
     events: Vec<Event>,
+    /// Of the block itself; come last.
+    own_events: Vec<Event>,
     receipts: Vec<Receipt>,
 }
 
 impl<'a> Work<'a> {
     pub(crate) fn new(state: &'a State, height: Height, now: UnixMs) -> Result<Self, StateError> {
-        Ok(Self {
+        let mut work = Self {
             overlay: Overlay::new(state),
             parameters: state.parameters()?,
             height,
             now,
             events: Vec::new(),
+            own_events: Vec::new(),
             receipts: Vec::new(),
-        })
+        };
+        work.begin()?;
+        Ok(work)
+    }
+
+    /// What a block does before its transactions, even an empty one: a few reads, and nothing
+    /// else unless something is due.
+    fn begin(&mut self) -> Result<(), StateError> {
+        self.begin_epoch()
     }
 
     /// Applies one transaction whole, or not at all.
@@ -70,7 +83,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Applied {
+    pub(crate) fn finish(mut self) -> Applied {
+        self.events.append(&mut self.own_events);
         let base = self.overlay.base().clone();
         let changes = self.overlay.into_changes();
         let state = if changes.is_empty() {
@@ -124,6 +138,7 @@ impl<'a> Work<'a> {
             }
             Action::CancelContract { contract } => self.cancel_contract(from, *contract),
             Action::SettleContract { contract } => self.settle_contract(*contract),
+            Action::TurnBeacon { reveal, commit, .. } => self.turn_beacon(from, *reveal, *commit),
         }?;
         Ok(payer)
     }
@@ -194,7 +209,8 @@ fn admit(
     if transaction.chain != chain {
         return Err(Refusal::WrongChain { given: transaction.chain, wanted: chain }.into());
     }
-    let least = parameters.fee(bytes);
+    let is_duty = transaction.action.is_duty();
+    let least = if is_duty { Amount::ZERO } else { parameters.fee(bytes) };
     let fee = transaction.fee;
     if fee < least {
         return Err(Refusal::FeeTooLow { given: fee, wanted: least }.into());
@@ -209,7 +225,7 @@ fn admit(
         return Err(Refusal::NonceUsed { given, wanted }.into());
     }
     let payer = payer_of(overlay, now, signed)?;
-    if payer != from && fee > least {
+    if (payer != from || is_duty) && fee > least {
         return Err(Refusal::FeeTooHigh { given: fee, wanted: least }.into());
     }
     let held = overlay.get(&payer)?.unwrap_or_default().balance;
@@ -223,7 +239,7 @@ fn admit(
     Ok(payer)
 }
 
-/// Who pays, and that he agreed to.
+/// Who pays, and that he agreed to; for a duty, that it is one.
 fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) -> Done<AccountId> {
     let from = signed.transaction.from;
     match &signed.transaction.action {
@@ -240,6 +256,10 @@ fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) 
                 return Err(Refusal::NotYours { what: "the node" }.into());
             }
             Ok(known.operator)
+        }
+        Action::TurnBeacon { epoch, reveal, .. } => {
+            beacon::admit_turn(overlay, from, *epoch, reveal.as_ref())?;
+            Ok(from)
         }
         _ => Ok(from),
     }

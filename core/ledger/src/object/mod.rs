@@ -1,7 +1,9 @@
 //! The objects on the ledger. Each has one canonical encoding, pinned by a golden file.
 
 mod account;
+mod beacon;
 mod contract;
+mod epoch;
 mod farm;
 mod grid;
 mod node;
@@ -14,10 +16,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::key::{Handle, Key};
 
 pub use account::Account;
+pub use beacon::{Beacon, Turn};
 pub use contract::{ContractState, ContractStatus, Places, StorageContract, place_bytes};
+pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
 pub use farm::{Farm, FarmName};
 pub use grid::{Grid, GridKind, Totals};
-pub use node::{Addresses, Capacity, Node, NodeState};
+pub use node::{Addresses, Capacity, Node, NodeState, Record, WitnessRecord};
 pub use parameters::{Fees, Parameters, Prices};
 pub use twin::{KeyRole, Twin, TwinKey, TwinKeys};
 
@@ -72,7 +76,9 @@ objects!(
     ContractId,
     Totals,
     Parameters,
-    Grid
+    Grid,
+    EpochState,
+    Beacon
 );
 
 impl AnyObject {
@@ -95,6 +101,8 @@ impl AnyObject {
             Key::NodeAt(_) => Self::NodeId(acre_codec::decode(bytes)?),
             Key::Contract(_) => Self::StorageContract(acre_codec::decode(bytes)?),
             Key::ContractOf(..) => Self::ContractId(acre_codec::decode(bytes)?),
+            Key::Epoch => Self::EpochState(acre_codec::decode(bytes)?),
+            Key::Beacon => Self::Beacon(acre_codec::decode(bytes)?),
         })
     }
 }

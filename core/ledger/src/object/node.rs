@@ -1,7 +1,7 @@
 //! Nodes and what they offer.
 
 use acre_codec::List;
-use acre_types::{AccountId, Bytes, Country, FarmId, Text, UnixMs};
+use acre_types::{AccountId, Bytes, Country, Epoch, FarmId, Text, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{ADDRESSES_MAX, TEXT_BYTES_MAX};
@@ -15,6 +15,18 @@ pub struct Capacity {
     pub cores: u32,
     /// Memory.
     pub memory: Bytes,
+}
+
+impl Capacity {
+    /// The lower of both, field by field.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            storage: self.storage.min(other.storage),
+            cores: self.cores.min(other.cores),
+            memory: self.memory.min(other.memory),
+        }
+    }
 }
 
 /// Whether a node takes new contracts.
@@ -52,9 +64,58 @@ pub struct Node {
     pub state: NodeState,
     /// Time of the block that registered it.
     pub registered: UnixMs,
+    /// Its place in the order of registration: [`crate::Key::NodeAt`] of this is the node.
+    pub index: u32,
+    /// What its witnesses found in the last epoch that counted, never more than `capacity` (L7).
+    pub verified: Capacity,
+    /// How it served so far.
+    pub record: Record,
+    /// How it witnessed others so far.
+    pub witnessing: WitnessRecord,
+}
+
+/// How a node served, summed over the epochs that count: those in which enough of its witnesses
+/// reported. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Record {
+    /// Milliseconds for which it was to serve.
+    pub due: u64,
+    /// Milliseconds of these for which it served, by the median of its witnesses.
+    pub up: u64,
+    /// Challenges that it failed, by the median of its witnesses.
+    pub failed: u64,
+    /// Epochs counted.
+    pub epochs: u64,
+}
+
+/// How a node witnessed others. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct WitnessRecord {
+    /// The last epoch it reported about.
+    pub last: Option<Epoch>,
+    /// Reports accepted, at most one an epoch.
+    pub reports: u64,
+    /// Verdicts in these.
+    pub verdicts: u64,
+    /// Verdicts that turned out to be far from the median: strikes, without reward.
+    pub off: u64,
+}
+
+impl WitnessRecord {
+    /// Verdicts that may be rewarded, ever.
+    #[must_use]
+    pub const fn honest(&self) -> u64 {
+        self.verdicts.saturating_sub(self.off)
+    }
 }
 
 impl Node {
+    /// Storage, cores and memory that are both claimed and verified: the lower of the two.
+    #[must_use]
+    pub fn proven(&self) -> Capacity {
+        self.verified.min(self.capacity)
+    }
+
     /// Raw storage that contracts may still reserve.
     #[must_use]
     pub const fn free(&self) -> Bytes {

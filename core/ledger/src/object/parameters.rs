@@ -3,6 +3,7 @@
 use acre_types::Amount;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::epoch::CapacityRules;
 use crate::error::GenesisError;
 
 /// Everything that a vote may change; set by genesis first.
@@ -12,6 +13,8 @@ pub struct Parameters {
     pub fees: Fees,
     /// What capacity costs.
     pub prices: Prices,
+    /// How capacity is proven.
+    pub capacity: CapacityRules,
 }
 
 impl Parameters {
@@ -21,7 +24,8 @@ impl Parameters {
     /// [`GenesisError::Parameter`] names the first that does not.
     pub fn check(&self) -> Result<(), GenesisError> {
         self.fees.check()?;
-        self.prices.check()
+        self.prices.check()?;
+        self.capacity.check()
     }
 
     /// Least fee of a signed transaction of so many bytes.
@@ -76,6 +80,11 @@ impl Prices {
 }
 
 /// Values must leave room for the sums they go into.
-fn bounded(what: &'static str, value: u64, max: u64) -> Result<(), GenesisError> {
+pub(super) fn bounded(what: &'static str, value: u64, max: u64) -> Result<(), GenesisError> {
     if value > max { Err(GenesisError::Parameter { what }) } else { Ok(()) }
+}
+
+/// Values below which nothing would work.
+pub(super) fn at_least(what: &'static str, value: u64, min: u64) -> Result<(), GenesisError> {
+    if value < min { Err(GenesisError::Parameter { what }) } else { Ok(()) }
 }

@@ -2,7 +2,8 @@
 
 use acre_codec::List;
 use acre_types::{
-    AccountId, Amount, Bytes, ContractId, Country, FarmId, NodeId, Profile, PublicKey, Text,
+    AccountId, Amount, Bytes, ContractId, Country, Digest, Epoch, FarmId, NodeId, Profile,
+    PublicKey, Text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -105,6 +106,25 @@ pub enum Action {
         /// Which.
         contract: ContractId,
     },
+    /// Does a validator's part for the randomness, from the account of its key: free, once an
+    /// epoch.
+    TurnBeacon {
+        /// The epoch that runs.
+        epoch: Epoch,
+        /// The secret committed to in the last epoch; `None` withholds it, or there is none.
+        reveal: Option<Digest>,
+        /// [`crate::beacon::commitment`] of the secret to reveal in the next epoch.
+        commit: Digest,
+    },
+}
+
+impl Action {
+    /// Whether the ledger asks no fee for it, and takes none: duties, which only those may do who
+    /// have them, and once.
+    #[must_use]
+    pub const fn is_duty(&self) -> bool {
+        matches!(self, Self::TurnBeacon { .. })
+    }
 }
 
 /// What a node says of itself when it joins.

@@ -99,10 +99,11 @@ impl Transaction {
         acre_codec::encode(self).len().saturating_add(SIGNED_EXTRA_BYTES)
     }
 
-    /// The same with the least fee that the parameters ask for.
+    /// The same with the least fee that the parameters ask for: none for a duty.
     #[must_use]
     pub fn with_least_fee(mut self, parameters: &Parameters) -> Self {
-        self.fee = parameters.fee(self.signed_bytes());
+        self.fee =
+            if self.action.is_duty() { Amount::ZERO } else { parameters.fee(self.signed_bytes()) };
         self
     }
 }

@@ -1,0 +1,157 @@
+//! Capacity epochs, and the rules of witnessing.
+
+use acre_types::{Digest, Epoch, UnixMs};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::parameters::{at_least, bounded};
+use crate::error::GenesisError;
+use crate::limits::{BEACON_STEPS_MAX, EPOCH_MS_MAX, EPOCH_MS_MIN, WITNESSES_MAX};
+use crate::witness::Assignment;
+
+/// The capacity epoch that runs: it counts time, not heights. The first block whose time is
+/// [`EpochState::ends`] or later begins the next.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct EpochState {
+    /// Which epoch, counted by time from genesis; numbers of epochs in which no block was made are
+    /// left out.
+    pub number: Epoch,
+    /// Where it begins: whole epochs after genesis, however late its first block came.
+    pub began: UnixMs,
+    /// How long it lasts, in milliseconds: what the rule was when it began.
+    pub span_ms: u64,
+    /// Decides who witnesses whom in this epoch; nobody knew it when `nodes` were counted.
+    pub seed: Digest,
+    /// The nodes with registration indexes below this take part.
+    pub nodes: u32,
+    /// Witnesses of each node, where there are enough.
+    pub witnesses: u8,
+    /// Nodes registered when this epoch began; they take part from the next one on.
+    pub joined: u32,
+    /// The last epoch that is over: witnesses report about it while this one runs.
+    pub past: Option<PastEpoch>,
+}
+
+/// An epoch that is over and may still be reported about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PastEpoch {
+    /// Which epoch.
+    pub number: Epoch,
+    /// How long it lasted, in milliseconds, without any time in which the grid was down.
+    pub span_ms: u64,
+    /// Its seed.
+    pub seed: Digest,
+    /// The nodes that took part: those with registration indexes below this.
+    pub nodes: u32,
+    /// Witnesses of each node, where there are enough.
+    pub witnesses: u8,
+}
+
+impl EpochState {
+    /// From this block time on the epoch is over.
+    #[must_use]
+    pub const fn ends(&self) -> UnixMs {
+        UnixMs(self.began.0.saturating_add(self.span_ms))
+    }
+
+    /// Who witnesses whom while it runs.
+    #[must_use]
+    pub fn assignment(&self) -> Assignment {
+        Assignment::new(&self.seed, self.nodes, self.witnesses)
+    }
+}
+
+impl PastEpoch {
+    /// Who witnessed whom, and may report about it now.
+    #[must_use]
+    pub fn assignment(&self) -> Assignment {
+        Assignment::new(&self.seed, self.nodes, self.witnesses)
+    }
+}
+
+/// How independent of a node its witnesses must be. A witness that is not independent enough
+/// counts as abstaining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Independence {
+    /// Another operator, hence another farm, and another site: for grids of many parties.
+    Operator,
+    /// Another site: for a grid of one owner with several houses.
+    Site,
+    /// Any other node: for a grid on one machine or in one hall, where it proves little.
+    Node,
+}
+
+/// How capacity is proven.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct CapacityRules {
+    /// Length of an epoch, in milliseconds.
+    pub epoch_ms: u64,
+    /// Witnesses of each node and epoch; fewer where there are not as many other nodes.
+    pub witnesses: u8,
+    /// Reports below which an epoch of a node does not count, whatever the majority of its
+    /// witnesses would be.
+    pub reports_min: u8,
+    /// Who may witness whom.
+    pub independence: Independence,
+    /// Times that each witness asks each of its nodes in one epoch.
+    pub slots: u16,
+    /// Time in which a node answers a challenge, in milliseconds.
+    pub answer_ms: u32,
+    /// A report of uptime further than this from the median is a strike, in percent of the epoch.
+    pub uptime_tolerance_percent: u8,
+    /// A report of storage, cores or memory further than this from the median is a strike, in
+    /// percent of what the node claims.
+    pub capacity_tolerance_percent: u8,
+    /// Hashes one after the other from the mix of the beacon to the next seed.
+    pub beacon_steps: u32,
+}
+
+impl Default for CapacityRules {
+    /// For a real grid: one hour, five witnesses of other operators.
+    fn default() -> Self {
+        Self {
+            epoch_ms: 3_600_000,
+            witnesses: 5,
+            reports_min: 2,
+            independence: Independence::Operator,
+            slots: 20,
+            answer_ms: 2_000,
+            uptime_tolerance_percent: 25,
+            capacity_tolerance_percent: 20,
+            beacon_steps: 1 << 20,
+        }
+    }
+}
+
+impl CapacityRules {
+    /// For a grid on one machine: an epoch of a minute, any other node may witness.
+    #[must_use]
+    pub fn local() -> Self {
+        Self {
+            epoch_ms: 60_000,
+            witnesses: 3,
+            reports_min: 1,
+            independence: Independence::Node,
+            slots: 6,
+            beacon_steps: 1 << 14,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), GenesisError> {
+        at_least("capacity.epoch_ms", self.epoch_ms, EPOCH_MS_MIN)?;
+        bounded("capacity.epoch_ms", self.epoch_ms, EPOCH_MS_MAX)?;
+        let witnesses_max = u64::try_from(WITNESSES_MAX).unwrap_or(u64::MAX);
+        at_least("capacity.witnesses", self.witnesses.into(), 1)?;
+        bounded("capacity.witnesses", self.witnesses.into(), witnesses_max)?;
+        at_least("capacity.reports_min", self.reports_min.into(), 1)?;
+        bounded("capacity.reports_min", self.reports_min.into(), self.witnesses.into())?;
+        at_least("capacity.slots", self.slots.into(), 1)?;
+        at_least("capacity.answer_ms", self.answer_ms.into(), 1)?;
+        bounded("capacity.answer_ms", self.answer_ms.into(), 60_000)?;
+        bounded("capacity.uptime_tolerance_percent", self.uptime_tolerance_percent.into(), 100)?;
+        let tolerance = self.capacity_tolerance_percent.into();
+        bounded("capacity.capacity_tolerance_percent", tolerance, 100)?;
+        at_least("capacity.beacon_steps", self.beacon_steps.into(), 1)?;
+        bounded("capacity.beacon_steps", self.beacon_steps.into(), BEACON_STEPS_MAX.into())
+    }
+}
