@@ -1,4 +1,4 @@
-// Draws what /api/status says, every two seconds. No library, nothing from elsewhere.
+// Draws what /api/status and /api/v1/statistics say, every two seconds. No library, nothing from elsewhere.
 "use strict";
 const byId = (id) => document.getElementById(id);
 const make = (tag, className, ...parts) => {
@@ -51,9 +51,26 @@ const draw = (report) => {
   byId("ledger").replaceChildren(...facts.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", String(v))]));
 };
 
+const share = (ppm) => `${(ppm / 10000).toFixed(1)} %`;
+const drawGrid = (answer) => {
+  const s = answer.item, d = s.decentralisation;
+  const facts = [
+    ["Nodes", `${s.nodes_active} take contracts, ${s.nodes_draining} drain, ${s.nodes_retired} retired`],
+    ["Offered", `${size(s.storage_bytes)}, ${s.cores} cores, ${size(s.memory_bytes)} memory`],
+    ["Reserved", `${size(s.reserved_bytes)} by ${s.contracts_open} open contracts`],
+    ["Where", `${s.countries.length} countries: ${s.countries.slice(0, 12).map((c) => `${c.country} ${c.nodes}`).join(", ")}${s.countries.length > 12 ? ", …" : ""}`],
+    ["Farmers", `${s.farmers}; the largest has ${share(d.storage.top_1_ppm)} of the bytes, the five largest ${share(d.storage.top_5_ppm)}; ${d.storage.owners_for_half} hold half`],
+    ["Validators", `${d.validators} with one vote each; ${d.validators_to_stop} could stop the ledger`],
+    ["As of", `block ${answer.height}, heard ${Math.round(answer.age_ms / 1000)} s ago${answer.fresh ? "" : ": old, or still being read"}`],
+  ];
+  byId("grid").replaceChildren(...facts.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", v)]));
+};
+
 const look = async () => {
   try {
     draw(await (await fetch("/api/status")).json());
+    const statistics = await fetch("/api/v1/statistics");
+    if (statistics.ok) drawGrid(await statistics.json());
   } catch {
     byId("verdict").className = "bad";
     byId("verdict").textContent = "The gateway does not answer. Is the grid up? acre status";

@@ -1,4 +1,4 @@
-//! The few routes, with headers that leave a browser nothing to be tricked into.
+//! All routes, with headers that leave a browser nothing to be tricked into.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,14 +6,18 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::sleep;
 
-use crate::{GateError, Report, Source};
+use crate::limits::{CONNECTIONS, STOP_GRACE};
+use crate::listen::Bounded;
+use crate::problem::{Code, Problem};
+use crate::{Explorer, GateError, Report, Source, api, follow};
 
 /// A report is shared by all who ask within this time, so that many open pages cost one look.
 const FRESH: Duration = Duration::from_secs(2);
@@ -24,16 +28,17 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 struct Gate {
     source: Arc<dyn Source>,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
-    hosts: [String; 3],
+    hosts: [String; 4],
 }
 
-/// Serves the page until `stop` completes.
+/// Serves the page and the explorer's API, and follows the ledger, until `stop` completes.
 ///
 /// # Errors
 /// The listener failed.
 pub async fn serve(
     listener: TcpListener,
     source: Arc<dyn Source>,
+    explorer: Arc<Explorer>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), GateError> {
     let address = listener.local_addr().map_err(GateError::Serve)?;
@@ -44,10 +49,33 @@ pub async fn serve(
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/api/status", get(status))
-        .layer(middleware::from_fn_with_state(Arc::clone(&gate), guard))
-        .with_state(gate);
-    axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(GateError::Serve)
+        .with_state(Arc::clone(&gate))
+        .merge(api::router(&explorer))
+        .fallback(|request: Request| async move { api::no_route(request.uri().path()) })
+        .layer(middleware::from_fn_with_state(gate, guard));
+    let (stopping, mut stopped) = oneshot::channel();
+    let ending = Arc::clone(&explorer);
+    let stop = async move {
+        stop.await;
+        // Streams have no end of their own.
+        ending.end_streams();
+        drop(stopping);
+    };
+    let serving = axum::serve(Bounded::new(listener, CONNECTIONS), router);
+    let late = async {
+        // Completes with an error when the sender is dropped, which is all it does.
+        let _: Result<(), _> = (&mut stopped).await;
+        sleep(STOP_GRACE).await;
+    };
+    tokio::select! {
+        served = serving.with_graceful_shutdown(stop) => served.map_err(GateError::Serve),
+        () = follow::run(explorer) => Ok(()),
+        () = late => Ok(()),
+    }
 }
+
+/// Keeps other pages from loading an answer even where they could not read it.
+const OWN_ORIGIN_ONLY: &str = "cross-origin-resource-policy";
 
 const PAGE: &str = include_str!("../assets/page.html");
 const SCRIPT: &str = include_str!("../assets/page.js");
@@ -58,14 +86,18 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 }
 
 /// The names by which a browser on this machine may call us.
-fn hosts(address: SocketAddr) -> [String; 3] {
+fn hosts(address: SocketAddr) -> [String; 4] {
     let port = address.port();
-    [address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}")]
+    let names = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+    let [name, four, six] = names;
+    [address.to_string(), name, four, six]
 }
 
 async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     if !is_known_host(request.headers(), &gate.hosts) {
-        return (StatusCode::FORBIDDEN, "this address is not served here\n").into_response();
+        let hint = "call the gateway by the address that acre status prints";
+        let message = "this address is not served here";
+        return Problem::new(Code::UnknownHost, message, hint).into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -73,6 +105,7 @@ async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(OWN_ORIGIN_ONLY, HeaderValue::from_static("same-origin"));
     response
 }
 
@@ -133,7 +166,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let source = Arc::new(Empty(AtomicUsize::new(0)));
         let served = Arc::clone(&source);
-        tokio::spawn(async move { serve(listener, served, std::future::pending()).await });
+        let explorer = crate::explorer::tests::of_nobody().await;
+        tokio::spawn(
+            async move { serve(listener, served, explorer, std::future::pending()).await },
+        );
         (address, source)
     }
 
@@ -160,7 +196,12 @@ mod tests {
         let (address, _) = started().await;
         let foreign = ask(address, &get("/api/status", "evil.example")).await;
         assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+        let foreign = ask(address, &get("/api/v1/nodes", "evil.example")).await;
+        assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
         let post = get("/api/status", &address.to_string()).replace("GET", "POST");
         assert!(ask(address, &post).await.starts_with("HTTP/1.1 405"));
+        let post = get("/api/v1/nodes", &address.to_string()).replace("GET", "POST");
+        let refused = ask(address, &post).await;
+        assert!(refused.starts_with("HTTP/1.1 405") && refused.contains("read_only"), "{refused}");
     }
 }

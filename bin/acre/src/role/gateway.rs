@@ -1,4 +1,4 @@
-//! `acre gateway run`: the status page of a grid.
+//! `acre gateway run`: the status page and the explorer's API of a grid.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use acre_chain::LedgerClient;
 use acre_client::{Surveyor, VolumeSurvey};
 use acre_crypto::SigningKey;
-use acre_gate::{LedgerPart, NodePart, NodeState, Report, Safety, Source, VolumePart};
+use acre_gate::{
+    Explorer, LedgerPart, NodePart, NodeState, Registry, Report, Safety, Source, VolumePart,
+};
 use acre_ledger::ContractState;
 use acre_net::rpc::{Caller, Message};
 use acre_net::{Endpoint, Service, StaticBook};
@@ -57,12 +59,16 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
     super::write_settings(dir, &settings)?;
     let address = format!("http://{}", settings.listen);
     Ready { id: key.public().to_string(), address }.announce()?;
+    let registry = Arc::new(Registry::of_process());
+    let explorer = Explorer::new(&context.genesis, source.ledger.clone(), &registry);
+    let copied = Arc::clone(&explorer);
+    let _admin = super::administer(dir, registry, move || copied.is_ready());
     let stop = async move {
         if let Err(error) = super::told_to_stop(keeper).await {
             tracing::error!(%error, "signals cannot be heard");
         }
     };
-    Ok(acre_gate::serve(listener, source, stop).await?)
+    Ok(acre_gate::serve(listener, source, explorer, stop).await?)
 }
 
 /// Asks the ledger and the nodes.

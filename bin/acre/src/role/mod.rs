@@ -6,8 +6,10 @@ pub(crate) mod validator;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use acre_crypto::{Secret, SigningKey};
+use acre_gate::{Admin, Registry};
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +43,37 @@ pub(crate) async fn told_to_stop(keeper: Keeper) -> Outcome {
         _ = tokio::signal::ctrl_c() => {}
     }
     Ok(())
+}
+
+/// The socket on which a process tells its metrics, until this is dropped.
+pub(crate) struct Administered(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for Administered {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Serves a process's metrics on `admin.sock` in its directory. A process goes on without it.
+pub(crate) fn administer(
+    dir: &Path,
+    registry: Arc<Registry>,
+    is_ready: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Administered {
+    let admin = match Admin::bind(dir) {
+        Ok(admin) => admin,
+        Err(error) => {
+            tracing::warn!(%error, "no metrics will be served");
+            return Administered(None);
+        }
+    };
+    Administered(Some(tokio::spawn(async move {
+        if let Err(error) = admin.serve(registry, is_ready, std::future::pending()).await {
+            tracing::warn!(%error, "metrics are no longer served");
+        }
+    })))
 }
 
 /// The signing key in a directory; drawn if there is none.

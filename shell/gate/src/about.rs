@@ -1,0 +1,161 @@
+//! Which objects an event or an action is about: what an explorer links to, and what the replica
+//! reads again.
+
+use std::fmt;
+
+use acre_ledger::{Action, Event, Handle};
+use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId};
+
+/// The objects that something is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) accounts: Vec<AccountId>,
+    pub(crate) twins: Vec<Handle>,
+    pub(crate) farms: Vec<FarmId>,
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) contracts: Vec<ContractId>,
+    /// A capacity epoch.
+    pub(crate) epoch: Option<u64>,
+    /// Tokens that moved, all together.
+    pub(crate) amount: Option<Amount>,
+}
+
+impl About {
+    fn account(mut self, id: AccountId) -> Self {
+        self.accounts.push(id);
+        self
+    }
+
+    fn twin(mut self, handle: &Handle) -> Self {
+        self.twins.push(handle.clone());
+        self
+    }
+
+    fn farm(mut self, id: FarmId) -> Self {
+        self.farms.push(id);
+        self
+    }
+
+    fn node(mut self, id: NodeId) -> Self {
+        self.nodes.push(id);
+        self
+    }
+
+    fn nodes<'a>(mut self, ids: impl IntoIterator<Item = &'a NodeId>) -> Self {
+        self.nodes.extend(ids);
+        self
+    }
+
+    fn contract(mut self, id: ContractId) -> Self {
+        self.contracts.push(id);
+        self
+    }
+
+    fn epoch(mut self, number: u64) -> Self {
+        self.epoch = Some(number);
+        self
+    }
+
+    fn amount(mut self, amount: Amount) -> Self {
+        self.amount = Some(amount);
+        self
+    }
+
+    /// What an event is about.
+    pub(crate) fn event(event: &Event) -> Self {
+        let about = Self::default();
+        match event {
+            Event::Transferred { from, to, amount } => {
+                about.account(*from).account(*to).amount(*amount)
+            }
+            Event::KeyRotated { account, .. } => about.account(*account),
+            Event::TwinRegistered { handle, owner } => about.twin(handle).account(*owner),
+            Event::TwinRotated { handle, .. } => about.twin(handle),
+            Event::FarmCreated { farm, owner } => about.farm(*farm).account(*owner),
+            Event::FarmUpdated { farm } => about.farm(*farm),
+            Event::NodeRegistered { node, farm } => about.node(*node).farm(*farm),
+            Event::NodeUpdated { node } => about.node(*node),
+            Event::ContractCreated { contract, owner, places } => {
+                about.contract(*contract).account(*owner).nodes(places.iter())
+            }
+            Event::ContractExtended { contract } => about.contract(*contract),
+            Event::PlacesChanged { contract, left, joined } => {
+                about.contract(*contract).nodes(left.iter()).nodes(joined.iter())
+            }
+            Event::ContractPaid { contract, farms, foundation } => {
+                let sum = Amount(farms.0.saturating_add(foundation.0));
+                about.contract(*contract).amount(sum)
+            }
+            Event::ContractClosed { contract, refund, places } => {
+                about.contract(*contract).amount(*refund).nodes(places.iter())
+            }
+            Event::BeaconTurned { validator } => about.account((*validator).into()),
+            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0),
+        }
+    }
+
+    /// What an action is about, beside the account it is from.
+    pub(crate) fn action(action: &Action) -> Self {
+        let about = Self::default();
+        match action {
+            Action::Transfer { to, amount } => about.account(*to).amount(*amount),
+            Action::RotateKey { .. } => about,
+            Action::RegisterTwin { handle, .. } | Action::RotateTwin { handle, .. } => {
+                about.twin(handle)
+            }
+            Action::CreateFarm { payout, .. } => about.account(*payout),
+            Action::UpdateFarm { farm, payout, .. } => about.farm(*farm).account(*payout),
+            Action::RegisterNode { token, .. } => about.farm(token.token.farm),
+            Action::UpdateNode { node, .. } => about.node(*node),
+            Action::CreateContract(new) => about.nodes(new.places.iter()),
+            Action::ExtendContract { contract, .. }
+            | Action::CancelContract { contract }
+            | Action::SettleContract { contract } => about.contract(*contract),
+            Action::ChangePlaces { contract, replace, add } => {
+                let (left, joined): (Vec<_>, Vec<_>) = replace.iter().copied().unzip();
+                about.contract(*contract).nodes(&left).nodes(&joined).nodes(add.iter())
+            }
+            Action::TurnBeacon { epoch, .. } => about.epoch(epoch.0),
+        }
+    }
+}
+
+/// The name of an enum's variant in snake case, as its `Debug` text begins: `NodeUpdated { .. }`
+/// is `node_updated`.
+pub(crate) fn kind(of: &impl fmt::Debug) -> String {
+    let mut name = Name(String::new());
+    // Stops the formatting with an error behind the name: the fields may be long.
+    let _ = fmt::write(&mut name, format_args!("{of:?}"));
+    name.0
+}
+
+struct Name(String);
+
+impl fmt::Write for Name {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            if !letter.is_ascii_alphanumeric() {
+                return Err(fmt::Error);
+            }
+            if letter.is_ascii_uppercase() && !self.0.is_empty() {
+                self.0.push('_');
+            }
+            self.0.push(letter.to_ascii_lowercase());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_variant_as_json_does() {
+        let farm = FarmId(1);
+        assert_eq!(kind(&Event::FarmUpdated { farm }), "farm_updated");
+        let contract = ContractId(1);
+        assert_eq!(kind(&Action::CancelContract { contract }), "cancel_contract");
+        assert_eq!(kind(&acre_ledger::NodeState::Active), "active");
+    }
+}

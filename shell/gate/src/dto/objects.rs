@@ -1,0 +1,353 @@
+//! Objects of the ledger.
+
+use acre_ledger::{self as ledger, ContractState, NodeState, StorageContract};
+use acre_types::{AccountId, FarmId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, Tft};
+use crate::replica::{NodeRow, Sums};
+
+/// What kind of grid this is, and its sums.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Grid {
+    /// Digest of the genesis.
+    pub(crate) chain: Id,
+    /// For people.
+    pub(crate) name: String,
+    /// `local`, `test` or `live`.
+    pub(crate) kind: String,
+    /// The account that receives a tenth of what contracts pay.
+    pub(crate) foundation: Id,
+    /// Time of genesis.
+    pub(crate) started_ms: u64,
+    /// Sums and counters.
+    pub(crate) totals: Totals,
+}
+
+impl Grid {
+    pub(crate) fn new(grid: &ledger::Grid, totals: &ledger::Totals) -> Self {
+        Self {
+            chain: Id::new(grid.chain.0),
+            name: grid.name.to_string(),
+            kind: grid.kind.name().to_owned(),
+            foundation: Id::new(grid.foundation.0),
+            started_ms: grid.started.0,
+            totals: totals.into(),
+        }
+    }
+}
+
+/// Sums and counters over everything.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Totals {
+    /// Tokens ever made.
+    pub(crate) minted_tft: Tft,
+    /// Tokens ever destroyed.
+    pub(crate) burned_tft: Tft,
+    /// Tokens held by contracts.
+    pub(crate) escrow_tft: Tft,
+    /// Farms ever made.
+    pub(crate) farms: u32,
+    /// Nodes ever registered.
+    pub(crate) nodes: u32,
+    /// Contracts ever made.
+    pub(crate) contracts: u64,
+    /// Twins registered.
+    pub(crate) twins: u64,
+}
+
+impl From<&ledger::Totals> for Totals {
+    fn from(totals: &ledger::Totals) -> Self {
+        Self {
+            minted_tft: Tft(totals.minted),
+            burned_tft: Tft(totals.burned),
+            escrow_tft: Tft(totals.escrow),
+            farms: totals.farms,
+            nodes: totals.nodes,
+            contracts: totals.contracts,
+            twins: totals.twins,
+        }
+    }
+}
+
+/// Whether a node takes new contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "LedgerNodeState")]
+pub(crate) enum NodeStateName {
+    /// It does.
+    Active,
+    /// It keeps what it has.
+    Draining,
+    /// It is gone for good.
+    Retired,
+}
+
+impl From<NodeState> for NodeStateName {
+    fn from(state: NodeState) -> Self {
+        match state {
+            NodeState::Active => Self::Active,
+            NodeState::Draining => Self::Draining,
+            NodeState::Retired => Self::Retired,
+        }
+    }
+}
+
+impl From<NodeStateName> for NodeState {
+    fn from(name: NodeStateName) -> Self {
+        match name {
+            NodeStateName::Active => Self::Active,
+            NodeStateName::Draining => Self::Draining,
+            NodeStateName::Retired => Self::Retired,
+        }
+    }
+}
+
+/// A node.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Node {
+    /// Its key.
+    pub(crate) id: Id,
+    /// Number of its registration, from 0.
+    pub(crate) index: u32,
+    /// Its farm.
+    pub(crate) farm: u32,
+    /// Owner of the farm.
+    pub(crate) operator: Id,
+    /// House or hall.
+    pub(crate) site: String,
+    /// ISO 3166-1, two letters.
+    pub(crate) country: String,
+    /// Whether it takes new contracts.
+    pub(crate) state: NodeStateName,
+    /// Raw storage it offers.
+    pub(crate) storage_bytes: u64,
+    /// Raw storage that contracts reserved.
+    pub(crate) reserved_bytes: u64,
+    /// Memory it offers.
+    pub(crate) memory_bytes: u64,
+    /// Logical processors it offers.
+    pub(crate) cores: u32,
+    /// Where it may be dialled.
+    pub(crate) addresses: Vec<String>,
+    /// Time of its registration.
+    pub(crate) registered_ms: u64,
+}
+
+impl Node {
+    pub(crate) fn new(index: u32, NodeRow { id, node }: &NodeRow) -> Self {
+        Self {
+            id: Id::new(id.0),
+            index,
+            farm: node.farm.0,
+            operator: Id::new(node.operator.0),
+            site: node.site.to_string(),
+            country: node.country.to_string(),
+            state: node.state.into(),
+            storage_bytes: node.capacity.storage.0,
+            reserved_bytes: node.reserved.0,
+            memory_bytes: node.capacity.memory.0,
+            cores: node.capacity.cores,
+            addresses: node.addresses.iter().map(ToString::to_string).collect(),
+            registered_ms: node.registered.0,
+        }
+    }
+}
+
+/// A farm, with the sums over its nodes.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Farm {
+    /// Its number.
+    pub(crate) id: u32,
+    /// For people; not unique.
+    pub(crate) name: String,
+    /// Whose it is.
+    pub(crate) owner: Id,
+    /// The account that earns.
+    pub(crate) payout: Id,
+    /// Nodes that are not retired.
+    pub(crate) nodes: u64,
+    /// Nodes that are.
+    pub(crate) nodes_retired: u64,
+    /// Raw storage offered.
+    #[schemars(with = "u64")]
+    pub(crate) storage_bytes: u128,
+    /// Raw storage that contracts reserved.
+    #[schemars(with = "u64")]
+    pub(crate) reserved_bytes: u128,
+    /// Memory offered.
+    #[schemars(with = "u64")]
+    pub(crate) memory_bytes: u128,
+    /// Logical processors offered.
+    pub(crate) cores: u64,
+}
+
+impl Farm {
+    pub(crate) fn new(id: FarmId, farm: &ledger::Farm, sums: &Sums) -> Self {
+        Self {
+            id: id.0,
+            name: farm.name.to_string(),
+            owner: Id::new(farm.owner.0),
+            payout: Id::new(farm.payout.0),
+            nodes: sums.present(),
+            nodes_retired: sums.retired,
+            storage_bytes: sums.storage_bytes,
+            reserved_bytes: sums.reserved_bytes,
+            memory_bytes: sums.memory_bytes,
+            cores: sums.cores,
+        }
+    }
+}
+
+/// Whether a contract still holds anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "ContractState")]
+pub(crate) enum ContractStateName {
+    /// It holds escrow and reserves space.
+    Open,
+    /// It is over for good.
+    Closed,
+}
+
+/// A contract.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Contract {
+    /// Its number.
+    pub(crate) id: u64,
+    /// Who pays.
+    pub(crate) owner: Id,
+    /// Whether it still holds anything.
+    pub(crate) state: ContractStateName,
+    /// The erasure code, as in `16+4`.
+    pub(crate) profile: String,
+    /// Its nodes: first the primaries, then the spares.
+    pub(crate) places: Vec<Id>,
+    /// Plain bytes.
+    pub(crate) plain_bytes: u64,
+    /// Raw bytes reserved at each place.
+    pub(crate) place_bytes: u64,
+    /// Tokens it holds.
+    pub(crate) escrow_tft: Tft,
+    /// When it was made.
+    pub(crate) created_ms: u64,
+    /// Paid to the farms up to here.
+    pub(crate) settled_ms: u64,
+    /// Paid for up to here.
+    pub(crate) expires_ms: u64,
+    /// When it was closed.
+    pub(crate) closed_ms: Option<u64>,
+}
+
+impl From<&StorageContract> for Contract {
+    fn from(contract: &StorageContract) -> Self {
+        let (state, closed_ms) = match contract.state {
+            ContractState::Open => (ContractStateName::Open, None),
+            ContractState::Closed { at } => (ContractStateName::Closed, Some(at.0)),
+        };
+        Self {
+            id: contract.id.0,
+            owner: Id::new(contract.owner.0),
+            state,
+            profile: contract.profile.to_string(),
+            places: contract.places.iter().map(|place| Id::new(place.0)).collect(),
+            plain_bytes: contract.bytes.0,
+            place_bytes: contract.place_bytes().0,
+            escrow_tft: Tft(contract.escrow),
+            created_ms: contract.created.0,
+            settled_ms: contract.settled.0,
+            expires_ms: contract.expires.0,
+            closed_ms,
+        }
+    }
+}
+
+/// An account. One that was never touched is empty.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Account {
+    /// The first key that owned it.
+    pub(crate) id: Id,
+    /// The key that speaks for it now.
+    pub(crate) key: Id,
+    /// The handle of its twin.
+    pub(crate) twin: Option<String>,
+    /// Free tokens.
+    pub(crate) balance_tft: Tft,
+    /// Number of its next transaction.
+    pub(crate) nonce: u64,
+    /// Farms it ever made.
+    pub(crate) farms: u32,
+    /// Contracts it ever made.
+    pub(crate) contracts: u32,
+}
+
+impl Account {
+    pub(crate) fn new(
+        id: AccountId,
+        account: &ledger::Account,
+        twin: Option<ledger::Handle>,
+    ) -> Self {
+        Self {
+            id: Id::new(id.0),
+            key: Id::new(account.key(id).0),
+            twin: twin.map(|handle| handle.to_string()),
+            balance_tft: Tft(account.balance),
+            nonce: account.nonce,
+            farms: account.farms,
+            contracts: account.contracts,
+        }
+    }
+}
+
+/// An entry of the phonebook.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Twin {
+    /// Its name.
+    pub(crate) handle: String,
+    /// The account that may change it.
+    pub(crate) owner: Id,
+    /// Counts changes of its keys; older keys are stale.
+    pub(crate) epoch: u64,
+    /// Its keys.
+    pub(crate) keys: Vec<TwinKey>,
+}
+
+/// A key of a twin.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct TwinKey {
+    /// `sign`, `agree`, `device` or `recover`.
+    pub(crate) role: String,
+    /// As hexadecimal digits.
+    pub(crate) key: String,
+}
+
+impl Twin {
+    pub(crate) fn new(handle: &ledger::Handle, twin: &ledger::Twin) -> Self {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let keys = twin.keys.iter();
+        Self {
+            handle: handle.to_string(),
+            owner: Id::new(twin.owner.0),
+            epoch: twin.epoch,
+            keys: keys
+                .map(|key| TwinKey { role: crate::about::kind(&key.role), key: hex(&key.key) })
+                .collect(),
+        }
+    }
+}
+
+/// A validator.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub(crate) struct Validator {
+    /// Its key.
+    pub(crate) id: Id,
+    /// Its votes: one, whatever it owns.
+    pub(crate) votes: u32,
+}
+
+impl Validator {
+    pub(crate) const fn new(key: acre_types::PublicKey) -> Self {
+        Self { id: Id::new(key.0), votes: 1 }
+    }
+}
