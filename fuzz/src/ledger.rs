@@ -62,6 +62,7 @@ pub(crate) fn object(data: &[u8]) {
         Key::ContractOf(account, 1),
         Key::Epoch,
         Key::Beacon,
+        Key::Tally(NodeId([1; 32])),
     ];
     for key in keys {
         if let Ok(object) = AnyObject::decode(&key, data) {

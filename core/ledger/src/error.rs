@@ -210,6 +210,12 @@ pub enum Refusal {
         /// The epoch.
         epoch: Epoch,
     },
+    /// A witness speaks only of the nodes it was to watch in that epoch, if it is apart from them.
+    #[error("node {node} was not to be watched by this witness")]
+    NotADuty {
+        /// The node.
+        node: NodeId,
+    },
     /// Only those who hold a seat take turns at the beacon.
     #[error("account {account} holds no seat")]
     NoSeat {

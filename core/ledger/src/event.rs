@@ -110,6 +110,33 @@ pub enum Event {
         /// Which.
         validator: PublicKey,
     },
+    /// A witness reported about the epoch that was over.
+    WitnessReported {
+        /// Who.
+        witness: NodeId,
+        /// Which epoch.
+        epoch: Epoch,
+    },
+    /// The reports about a node were folded into its record.
+    NodeFolded {
+        /// The node.
+        node: NodeId,
+        /// Which epoch.
+        epoch: Epoch,
+        /// Share of the epoch for which it served, in millionths.
+        uptime: u64,
+        /// Reports that this is the median of.
+        reports: u8,
+    },
+    /// A witness was far from the others: a strike.
+    WitnessStruck {
+        /// Who.
+        witness: NodeId,
+        /// About which node.
+        node: NodeId,
+        /// Which epoch.
+        epoch: Epoch,
+    },
     /// An epoch began; by the block itself, after the events of its transactions.
     EpochBegan {
         /// Which.

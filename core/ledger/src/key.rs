@@ -9,8 +9,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
 use crate::object::{
-    Account, Beacon, EpochState, Farm, Grid, Node, Object, Parameters, StorageContract, Totals,
-    Twin,
+    Account, Beacon, EpochState, Farm, Grid, Node, Object, Parameters, StorageContract, Tally,
+    Totals, Twin,
 };
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
@@ -31,6 +31,7 @@ use crate::object::{
 /// | 11 | `ContractOf(account, i)`, i below `Account::contracts` | [`ContractId`] |
 /// | 12 | `Epoch` | [`EpochState`] |
 /// | 13 | `Beacon` | [`Beacon`] |
+/// | 14 | `Tally(node)` | [`Tally`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -48,6 +49,7 @@ pub enum Key {
     ContractOf(AccountId, u32),
     Epoch,
     Beacon,
+    Tally(NodeId),
 }
 
 impl Key {
@@ -148,6 +150,9 @@ pub struct TheParameters;
 /// Looks up the [`EpochState`].
 #[derive(Clone, Copy, Debug)]
 pub struct TheEpoch;
+/// Looks up what was reported of a node and not folded yet.
+#[derive(Clone, Copy, Debug)]
+pub struct TallyOf(pub NodeId);
 /// Looks up the [`Beacon`].
 #[derive(Clone, Copy, Debug)]
 pub struct TheBeacon;
@@ -179,6 +184,7 @@ lookup! {
     ContractOf => ContractId, |this| Key::ContractOf(this.0, this.1);
     TheEpoch => EpochState, |_this| Key::Epoch;
     TheBeacon => Beacon, |_this| Key::Beacon;
+    TallyOf => Tally, |this| Key::Tally(this.0);
 }
 
 #[cfg(test)]
@@ -217,6 +223,7 @@ mod tests {
             Key::ContractOf(account, 5),
             Key::Epoch,
             Key::Beacon,
+            Key::Tally(NodeId([2; 32])),
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

@@ -26,6 +26,7 @@ pub mod beacon;
 mod block;
 mod error;
 mod event;
+pub mod fold;
 mod genesis;
 mod key;
 pub mod limits;
@@ -44,15 +45,16 @@ pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
 pub use key::{
-    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TheBeacon, TheEpoch, TheGrid,
-    TheParameters, TheTotals, TwinOf,
+    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TallyOf, TheBeacon, TheEpoch,
+    TheGrid, TheParameters, TheTotals, TwinOf,
 };
 pub use map::{Map, Proof};
 pub use object::{
     Account, Addresses, AnyObject, Beacon, Capacity, CapacityRules, ContractState, ContractStatus,
-    EpochState, Farm, FarmName, Fees, Grid, GridKind, Independence, KeyRole, Node, NodeState,
-    Object, Parameters, PastEpoch, Places, Prices, Record, StorageContract, Totals, Turn, Twin,
-    TwinKey, TwinKeys, WitnessRecord, place_bytes,
+    EpochState, Failures, Farm, FarmName, Fees, Finding, Grid, GridKind, Heard, Independence,
+    KeyRole, Node, NodeState, Object, Parameters, PastEpoch, Places, Prices, Record,
+    StorageContract, Tally, Totals, Turn, Twin, TwinKey, TwinKeys, Verdict, Verdicts, WHOLE,
+    WitnessRecord, place_bytes,
 };
 pub use price::storage_price;
 pub use state::{State, proven};

@@ -6,10 +6,10 @@ mod common;
 
 use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
-    Account, Action, Beacon, ContractState, EpochState, Event, Farm, Genesis, Grid, GridKind, Key,
-    KeyRole, Map, NewContract, Node, NodeState, Parameters, PastEpoch, Payload, Receipt, Record,
-    SignedJoinToken, SignedTransaction, StorageContract, Totals, Transaction, Turn, Twin, TwinKey,
-    WitnessRecord,
+    Account, Action, Beacon, ContractState, EpochState, Event, Failures, Farm, Finding, Genesis,
+    Grid, GridKind, Heard, Key, KeyRole, Map, NewContract, Node, NodeState, Parameters, PastEpoch,
+    Payload, Receipt, Record, SignedJoinToken, SignedTransaction, StorageContract, Tally, Totals,
+    Transaction, Turn, Twin, TwinKey, Verdict, WitnessRecord,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, Profile, PublicKey, UnixMs,
@@ -36,6 +36,12 @@ fn twin_keys() -> acre_ledger::TwinKeys {
     let one = |role| TwinKey { role, key: Blob::new(vec![4; 32]).unwrap() };
     let roles = [KeyRole::Sign, KeyRole::Agree, KeyRole::Device, KeyRole::Recover];
     List::new(roles.map(one).to_vec()).unwrap()
+}
+
+fn verdict() -> Verdict {
+    let failures = Failures { late: 23, missing: 24, wrong: 25 };
+    let finding = Finding { asked: 26, answered: 27, measured: capacity(28), failures };
+    Verdict { node: NodeId([29; 32]), finding }
 }
 
 fn nodes(numbers: &[u8]) -> acre_ledger::Places {
@@ -79,6 +85,7 @@ fn actions() -> Vec<Action> {
             reveal: Some(Digest([20; 32])),
             commit: Digest([21; 32]),
         },
+        Action::ReportWitness { epoch: Epoch(22), verdicts: List::new(vec![verdict()]).unwrap() },
     ]
 }
 
@@ -125,7 +132,7 @@ fn object_of_every_type() {
         registered: time,
         index: 27,
         verified: capacity(3),
-        record: Record { due: 28, up: 29, failed: 30, epochs: 31 },
+        record: Record { due: 28, up: 29, failed: 30, epochs: 31, last: Some(Epoch(54)) },
         witnessing: WitnessRecord { last: Some(Epoch(32)), reports: 33, verdicts: 34, off: 35 },
     };
     let contract = |state| StorageContract {
@@ -180,6 +187,12 @@ fn object_of_every_type() {
             witnesses: 53,
         }),
     };
+    let tally = Tally {
+        epoch: Epoch(55),
+        span_ms: 56,
+        witnesses: 57,
+        heard: List::new(vec![Heard { witness: 58, finding: verdict().finding }]).unwrap(),
+    };
     let turn = Turn {
         sealed: Some(Digest([46; 32])),
         revealed: Some(Digest([47; 32])),
@@ -202,6 +215,7 @@ fn object_of_every_type() {
             encode(&grid),
             encode(&epoch),
             encode(&Beacon { turns: List::new(vec![turn]).unwrap() }),
+            encode(&tally),
         ],
     );
 }
@@ -224,6 +238,7 @@ fn key_of_every_kind() {
         Key::ContractOf(id, 7),
         Key::Epoch,
         Key::Beacon,
+        Key::Tally(NodeId([8; 32])),
     ];
     check(include_str!("golden/keys.hex"), &keys.map(|key| key.to_bytes()));
 }
@@ -276,6 +291,9 @@ fn event_of_every_kind_and_receipt() {
         Event::ContractPaid { contract, farms: Amount(8), foundation: Amount(9) },
         Event::ContractClosed { contract, refund: Amount(10), places: nodes(&[2]) },
         Event::BeaconTurned { validator: PublicKey([13; 32]) },
+        Event::WitnessReported { witness: NodeId([17; 32]), epoch: Epoch(18) },
+        Event::NodeFolded { node: NodeId([7; 32]), epoch: Epoch(18), uptime: 19, reports: 20 },
+        Event::WitnessStruck { witness: NodeId([17; 32]), node: NodeId([7; 32]), epoch: Epoch(18) },
         Event::EpochBegan { epoch: Epoch(14), seed: Digest([15; 32]), skipped: 16 },
     ];
     let mut all: Vec<_> = events.iter().map(encode).collect();

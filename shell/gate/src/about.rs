@@ -90,6 +90,11 @@ impl About {
                 about.contract(*contract).amount(*refund).nodes(places.iter())
             }
             Event::BeaconTurned { validator } => about.account((*validator).into()),
+            Event::WitnessReported { witness, epoch } => about.node(*witness).epoch(epoch.0),
+            Event::NodeFolded { node, epoch, .. } => about.node(*node).epoch(epoch.0),
+            Event::WitnessStruck { witness, node, epoch } => {
+                about.node(*witness).node(*node).epoch(epoch.0)
+            }
             Event::EpochBegan { epoch, .. } => about.epoch(epoch.0),
         }
     }
@@ -116,6 +121,9 @@ impl About {
                 about.contract(*contract).nodes(&left).nodes(&joined).nodes(add.iter())
             }
             Action::TurnBeacon { epoch, .. } => about.epoch(epoch.0),
+            Action::ReportWitness { epoch, verdicts } => {
+                about.epoch(epoch.0).nodes(verdicts.iter().map(|verdict| &verdict.node))
+            }
         }
     }
 }

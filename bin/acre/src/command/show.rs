@@ -1,8 +1,8 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, Beacon, ContractState, EpochState, Farm, Grid, Node, NodeState, Parameters, StorageContract,
-    Totals, Twin,
+    Account, AnyObject, Beacon, ContractState, EpochState, Farm, Grid, Node, NodeState, Parameters,
+    StorageContract, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::ContractId(id) => json!({ "contract": id }),
         AnyObject::EpochState(epoch) => self::epoch(epoch),
         AnyObject::Beacon(beacon) => self::beacon(beacon),
+        AnyObject::Tally(tally) => self::tally(tally),
     }
 }
 
@@ -159,6 +160,26 @@ fn beacon(beacon: &Beacon) -> Value {
         })
     });
     json!({ "turns": turns.collect::<Vec<_>>() })
+}
+
+fn tally(tally: &Tally) -> Value {
+    let heard = tally.heard.iter().map(|heard| {
+        json!({
+            "witness_index": heard.witness,
+            "asked": heard.finding.asked,
+            "answered": heard.finding.answered,
+            "measured_bytes": heard.finding.measured.storage,
+            "measured_cores": heard.finding.measured.cores,
+            "measured_memory_bytes": heard.finding.measured.memory,
+            "failures": heard.finding.failures.total(),
+        })
+    });
+    json!({
+        "epoch": tally.epoch,
+        "span_ms": tally.span_ms,
+        "witnesses": tally.witnesses,
+        "heard": heard.collect::<Vec<_>>(),
+    })
 }
 
 /// An account in a table: enough digits to tell accounts apart.

@@ -125,6 +125,9 @@ impl Work<'_> {
         if !may_update(from, node, &old) {
             return Err(Refusal::NotYours { what: "the node" }.into());
         }
+        // What witnesses found is measured against what was claimed until now.
+        self.fold_node(node)?;
+        let old = self.overlay.must(&node)?;
         if capacity.storage < old.reserved {
             let (reserved, wanted) = (old.reserved, capacity.storage);
             return Err(Refusal::CapacityReserved { node, reserved, wanted }.into());

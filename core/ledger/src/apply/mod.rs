@@ -10,6 +10,7 @@ mod contract;
 mod epoch;
 mod farm;
 mod twin;
+mod witness;
 
 use acre_types::{AccountId, Amount, Height, NodeId, UnixMs};
 
@@ -139,6 +140,9 @@ impl<'a> Work<'a> {
             Action::CancelContract { contract } => self.cancel_contract(from, *contract),
             Action::SettleContract { contract } => self.settle_contract(*contract),
             Action::TurnBeacon { reveal, commit, .. } => self.turn_beacon(from, *reveal, *commit),
+            Action::ReportWitness { epoch, verdicts } => {
+                self.report_witness(from, *epoch, verdicts)
+            }
         }?;
         Ok(payer)
     }
@@ -224,7 +228,7 @@ fn admit(
     if given < wanted {
         return Err(Refusal::NonceUsed { given, wanted }.into());
     }
-    let payer = payer_of(overlay, now, signed)?;
+    let payer = payer_of(overlay, parameters, now, signed)?;
     if (payer != from || is_duty) && fee > least {
         return Err(Refusal::FeeTooHigh { given: fee, wanted: least }.into());
     }
@@ -240,7 +244,12 @@ fn admit(
 }
 
 /// Who pays, and that he agreed to; for a duty, that it is one.
-fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) -> Done<AccountId> {
+fn payer_of(
+    overlay: &mut Overlay<'_>,
+    parameters: &Parameters,
+    now: UnixMs,
+    signed: &SignedTransaction,
+) -> Done<AccountId> {
     let from = signed.transaction.from;
     match &signed.transaction.action {
         Action::RegisterNode { token, .. } => {
@@ -259,6 +268,11 @@ fn payer_of(overlay: &mut Overlay<'_>, now: UnixMs, signed: &SignedTransaction) 
         }
         Action::TurnBeacon { epoch, reveal, .. } => {
             beacon::admit_turn(overlay, from, *epoch, reveal.as_ref())?;
+            Ok(from)
+        }
+        Action::ReportWitness { epoch, verdicts } => {
+            let rule = parameters.capacity.independence;
+            witness::admit_report(overlay, rule, from, *epoch, verdicts)?;
             Ok(from)
         }
         _ => Ok(from),

@@ -9,6 +9,7 @@ mod grid;
 mod node;
 mod parameters;
 mod twin;
+mod witness;
 
 use acre_types::{ContractId, FarmId, NodeId};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -24,6 +25,7 @@ pub use grid::{Grid, GridKind, Totals};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, WitnessRecord};
 pub use parameters::{Fees, Parameters, Prices};
 pub use twin::{KeyRole, Twin, TwinKey, TwinKeys};
+pub use witness::{Failures, Finding, Heard, Tally, Verdict, Verdicts, WHOLE};
 
 /// What may stand in the map.
 pub trait Object: BorshSerialize + BorshDeserialize + Clone {
@@ -78,7 +80,8 @@ objects!(
     Parameters,
     Grid,
     EpochState,
-    Beacon
+    Beacon,
+    Tally
 );
 
 impl AnyObject {
@@ -103,6 +106,7 @@ impl AnyObject {
             Key::ContractOf(..) => Self::ContractId(acre_codec::decode(bytes)?),
             Key::Epoch => Self::EpochState(acre_codec::decode(bytes)?),
             Key::Beacon => Self::Beacon(acre_codec::decode(bytes)?),
+            Key::Tally(_) => Self::Tally(acre_codec::decode(bytes)?),
         })
     }
 }

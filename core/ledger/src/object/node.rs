@@ -86,6 +86,8 @@ pub struct Record {
     pub failed: u64,
     /// Epochs counted.
     pub epochs: u64,
+    /// The last of them.
+    pub last: Option<Epoch>,
 }
 
 /// How a node witnessed others. It only grows.

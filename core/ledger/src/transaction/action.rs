@@ -10,7 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::SignedJoinToken;
 use crate::key::Handle;
 use crate::limits::{PLACES_MAX, TEXT_BYTES_MAX};
-use crate::object::{Addresses, Capacity, FarmName, NodeState, Places, TwinKeys};
+use crate::object::{Addresses, Capacity, FarmName, NodeState, Places, TwinKeys, Verdicts};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -116,6 +116,14 @@ pub enum Action {
         /// [`crate::beacon::commitment`] of the secret to reveal in the next epoch.
         commit: Digest,
     },
+    /// Says what a witness found in the epoch that was just over, from its node's account: free,
+    /// once an epoch, about the nodes it was to watch.
+    ReportWitness {
+        /// The epoch that is over.
+        epoch: Epoch,
+        /// At least one.
+        verdicts: Verdicts,
+    },
 }
 
 impl Action {
@@ -123,7 +131,7 @@ impl Action {
     /// have them, and once.
     #[must_use]
     pub const fn is_duty(&self) -> bool {
-        matches!(self, Self::TurnBeacon { .. })
+        matches!(self, Self::TurnBeacon { .. } | Self::ReportWitness { .. })
     }
 }
 

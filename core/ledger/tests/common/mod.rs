@@ -124,7 +124,12 @@ impl Grid {
     /// Person n makes farm n, and node 100 + n joins it, at a site of its own; for n up to
     /// `farms`.
     pub(crate) fn with_farms(farms: u8) -> Self {
-        let mut grid = Self::of(farms);
+        Self::with_farms_under(Parameters::default(), farms)
+    }
+
+    pub(crate) fn with_farms_under(parameters: Parameters, farms: u8) -> Self {
+        let grants = (1..=farms).map(|n| (account(n), Amount::tft(1000).unwrap())).collect();
+        let mut grid = Self::new(&genesis(parameters, grants));
         for n in 1..=farms {
             let payout = account(200 + n);
             grid.act(n, Action::CreateFarm { name: text("farm"), payout }).unwrap();
