@@ -8,6 +8,13 @@ pub const SUBMIT_WAIT: Duration = Duration::from_secs(20);
 /// How long a reader's call may wait for a height that is not final yet: two idle blocks.
 pub const HEIGHT_WAIT: Duration = Duration::from_secs(3);
 
+/// Time a validator gives another one to take a batch of transactions: some thousand signatures.
+pub const RELAY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause before a validator that took nothing is tried again; the transactions are on their way to
+/// all others meanwhile.
+pub const RELAY_PAUSE: Duration = Duration::from_millis(250);
+
 /// Time a client gives a read.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 

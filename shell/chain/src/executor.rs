@@ -19,10 +19,10 @@ use acre_engine::{
     Header, Proposal, Verdict,
 };
 use acre_ledger::{
-    Applied, BlockError, Event, Genesis, Payload, Refusal, State, Verified, apply_block,
-    build_block,
+    Applied, BlockError, Change, Event, Genesis, Key, Payload, Refusal, State, Verified,
+    apply_block, build_block,
 };
-use acre_types::{Digest, Height, UnixMs};
+use acre_types::{AccountId, Digest, Height, UnixMs};
 use bytes::Bytes;
 
 use crate::error::{ChainError, Refused, StoreError};
@@ -178,14 +178,15 @@ impl Executor {
                 .map(|signed| pool.verified(&signed.transaction.id(), signed))
                 .collect()
         };
-        transactions
-            .into_iter()
-            .zip(known)
-            .map(|(signed, known)| match known {
-                Some(verified) => Ok(verified),
-                None => Verified::new(signed).map(Arc::new),
-            })
-            .collect()
+        let unknown = transactions.into_iter().zip(&known);
+        let unknown = unknown.filter(|(_, known)| known.is_none()).map(|(signed, _)| signed);
+        let mut checked = self.shared.checker.check_block(unknown.collect()).into_iter();
+        let all = known.into_iter().map(|known| match known {
+            Some(verified) => Ok(verified),
+            // One result for each that was not known.
+            None => checked.next().unwrap_or(Err(Refusal::BadSignature)).map(Arc::new),
+        });
+        all.collect()
     }
 
     fn keep(&mut self, block: &Block, applied: Arc<Applied>) {
@@ -230,7 +231,9 @@ impl Executor {
         self.overlays.retain(|_, overlay| overlay.height > height);
         self.overlay_order.retain(|id| self.overlays.contains_key(id));
         let time = UnixMs(self.timestamp_ms);
-        self.shared.pool().commit(self.state.clone(), height, time, &transactions);
+        let touched = accounts_of(&applied.changes);
+        let state = self.state.clone();
+        self.shared.pool().commit(state, height, time, &transactions, &touched);
         self.unproven.push_back(Unproven { height, transactions });
         if let Some(certificate) = certificate {
             self.publish(proof_of(header, certificate));
@@ -343,6 +346,16 @@ impl Application for Executor {
         };
         Ok(self.settle(block, certificate, &applied)?)
     }
+}
+
+/// The accounts that a block changed.
+fn accounts_of(changes: &[Change]) -> Vec<AccountId> {
+    let keys = changes.iter().map(|(key, _)| acre_codec::decode::<Key>(key));
+    keys.filter_map(|key| match key {
+        Ok(Key::Account(account)) => Some(account),
+        _ => None,
+    })
+    .collect()
 }
 
 fn encode_events(events: &[Event]) -> Vec<u8> {

@@ -6,6 +6,8 @@
 //! Executor    the engine's application: overlays of unfinalized blocks, one write a final block
 //! store       the state in redb: one synced transaction a block, sequential
 //! mempool     transactions that wait for a block
+//! checker     signatures, on threads of their own, each peer in its turn
+//! relay       gives the other validators what our clients brought
 //! protocol    what travels; service and events answer it
 //! client      verified reads, submissions that are safe to repeat, events
 //! ```
@@ -17,6 +19,7 @@
 //! It must not know: what a node, a shard or a volume is.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod checker;
 pub mod client;
 pub mod defaults;
 mod error;
@@ -24,7 +27,9 @@ mod events;
 pub mod executor;
 pub mod limits;
 pub mod mempool;
+mod metrics;
 pub mod protocol;
+mod relay;
 mod service;
 mod shared;
 pub mod store;
@@ -35,7 +40,8 @@ mod validator;
 pub use client::LedgerClient;
 pub use error::{ChainError, ClientError, Lie, Refused, StoreError};
 pub use executor::Executor;
-pub use validator::{Config, Validator};
+pub use metrics::Metrics;
+pub use validator::{Config, PeerAddress, Validator};
 
 use acre_types::Digest;
 

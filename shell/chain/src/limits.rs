@@ -62,6 +62,10 @@ pub const POOL_PER_ACCOUNT: u32 = 256;
 /// How far ahead of its account a transaction's number may be. As many as may wait.
 pub const NONCES_AHEAD: u64 = POOL_PER_ACCOUNT as u64;
 
+/// Transactions an account gives before the next one has its turn: small enough that a few hundred
+/// full accounts leave everyone else a place in the very next block.
+pub const POOL_TURN: usize = 16;
+
 /// Blocks a transaction may wait for its turn (for instance behind a missing number) before it is
 /// dropped: at least two minutes, as an idle chain makes a block a second.
 pub const POOL_BLOCKS: u64 = 120;
@@ -126,3 +130,38 @@ const _: () = assert!(
     KEYS_PER_CALL * (acre_ledger::limits::KEY_BYTES_MAX + 4) + 64
         <= acre_net::limits::META_BYTES_MAX
 );
+
+/// Threads that check signatures, at most: 20,000 signatures a second each.
+pub const CHECKER_THREADS: usize = 4;
+
+/// Transactions whose signatures wait to be checked: a second of work for one thread.
+pub const CHECKS_WAITING: usize = 16_384;
+
+/// The same of one peer: as many as it may have calls running.
+pub const CHECKS_WAITING_PER_PEER: usize = 256;
+
+/// Transactions of a block that one thread checks at a time: 3 ms.
+pub const CHECKS_PER_BLOCK_JOB: usize = 64;
+
+/// Peers remembered for a bad signature; the oldest are forgiven first.
+pub const SUSPECTS: usize = 4_096;
+
+/// Every so many batches one of a suspect comes first, so that nobody is locked out for good.
+pub const PARDON_EVERY: u64 = 32;
+
+/// Transactions in one batch between validators.
+pub const RELAY_TRANSACTIONS: usize = 2_048;
+
+/// Bytes of one batch between validators; a transaction of any size fits.
+pub const RELAY_BYTES: usize = 512 << 10;
+
+/// Transactions on their way to each other validator; a validator that is further behind is given
+/// what still waits in the pool instead.
+pub const RELAY_QUEUE: usize = 16_384;
+
+const _: () = assert!(CHECKS_WAITING_PER_PEER * 16 <= CHECKS_WAITING);
+const _: () = assert!(RELAY_TRANSACTIONS <= CHECKS_WAITING);
+const _: () = assert!(RELAY_TRANSACTIONS <= acre_ledger::limits::PAYLOAD_TRANSACTIONS_MAX);
+const _: () = assert!(acre_ledger::limits::TRANSACTION_BYTES_MAX < RELAY_BYTES);
+const _: () = assert!(RELAY_BYTES <= acre_net::limits::BODY_BYTES_MAX);
+const _: () = assert!(POOL_TURN <= POOL_PER_ACCOUNT as usize);

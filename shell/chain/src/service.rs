@@ -1,18 +1,19 @@
 //! Answers the calls of `ledger/1` from what the executor has published.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use acre_codec::{Blob, List};
-use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction, Verified};
+use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction};
 use acre_net::rpc::{Handler, Message};
 use acre_types::{AccountId, Digest, Height, PublicKey, Text};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
 use crate::error::{Refused, StoreError};
 use crate::limits::{KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS};
-use crate::mempool::{Admission, Outcome};
+use crate::mempool::{Admission, Origin, Outcome};
 use crate::protocol::{Finality, Info, Reply, Request};
 use crate::shared::{Head, Shared};
 use crate::store::Reader;
@@ -30,12 +31,12 @@ impl Ledger {
         Self { shared, chain, submissions: Arc::new(Semaphore::new(SUBMISSIONS)) }
     }
 
-    async fn answer(&self, message: Message) -> Reply {
+    async fn answer(&self, peer: PublicKey, message: Message) -> Reply {
         let Ok(request) = acre_codec::decode::<Request>(&message.meta) else {
             return Reply::Malformed;
         };
         let answered = match request {
-            Request::Submit => Ok(self.submit(&message.body).await),
+            Request::Submit => Ok(self.submit(peer, &message.body).await),
             Request::Get { keys, at_least } => Ok(self.get(&keys, at_least).await),
             Request::Info => self.info(),
             Request::Block { height } => self.block(height),
@@ -50,43 +51,61 @@ impl Ledger {
         })
     }
 
-    async fn submit(&self, bytes: &[u8]) -> Reply {
-        let Ok(_permit) = self.submissions.try_acquire() else {
-            return Reply::Refused(Refused::PoolFull);
-        };
+    async fn submit(&self, peer: PublicKey, bytes: &[u8]) -> Reply {
+        let counters = &self.shared.counters;
         let Ok(signed) = SignedTransaction::decode(bytes) else {
+            counters.refused.fetch_add(1, Ordering::Relaxed);
             return Reply::Refused(Refused::Malformed);
         };
         let (id, from) = (signed.transaction.id(), signed.transaction.from);
-        let admitted = self.shared.pool().admit(&id, &signed);
-        let admitted = match admitted {
-            Ok(Admission::Check) => match Verified::new(signed) {
-                // One lock for both, so that what happens to it is not missed.
-                Ok(verified) => {
-                    let mut pool = self.shared.pool();
-                    pool.insert(verified).map(|admission| (admission, pool.wait(id)))
-                }
-                Err(refusal) => Err(refusal.into()),
-            },
-            Ok(admission) => Ok((admission, self.shared.pool().wait(id))),
-            Err(refused) => Err(refused),
-        };
-        let outcome = match admitted {
-            Err(refused) => return self.refused(id, refused),
-            Ok((Admission::Committed { height }, _)) => {
-                return self.committed(from, Height(height)).await;
-            }
-            Ok((Admission::Check | Admission::Waiting, outcome)) => {
-                self.shared.wake.notify_one();
-                timeout(SUBMIT_WAIT, outcome).await
+        let (admission, outcome) = match self.admit(peer, id, signed).await {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                counters.refused.fetch_add(1, Ordering::Relaxed);
+                return self.refused(id, refused);
             }
         };
-        match outcome {
+        if let Admission::Committed { height } = admission {
+            return self.committed(from, Height(height)).await;
+        }
+        // It waits in the pool all the same: only its client is sent away.
+        let Ok(_permit) = self.submissions.try_acquire() else { return Reply::Waiting };
+        match timeout(SUBMIT_WAIT, outcome).await {
             Ok(Ok(Outcome::Committed { height })) => self.committed(from, Height(height)).await,
             Ok(Ok(Outcome::Refused(refused))) => self.refused(id, refused),
             // No answer yet, or the validator is stopping.
             Ok(Err(_)) | Err(_) => Reply::Waiting,
         }
+    }
+
+    /// Puts a transaction into the pool, if it is not there: free checks first, then its signature.
+    async fn admit(
+        &self,
+        peer: PublicKey,
+        id: Digest,
+        signed: SignedTransaction,
+    ) -> Result<(Admission, oneshot::Receiver<Outcome>), Refused> {
+        let admission = self.shared.pool().admit(&id, &signed)?;
+        if admission != Admission::Check {
+            return Ok((admission, self.shared.pool().wait(id)));
+        }
+        let checked = self.shared.checker.check(peer, vec![signed]).await;
+        // None at all: it was not even looked at.
+        let verified = checked.ok_or(Refused::PoolFull)?.pop().ok_or(Refused::Unable)??;
+        let verified = Arc::new(verified);
+        let admitted = {
+            // One lock for both, so that what happens to it is not missed.
+            let mut pool = self.shared.pool();
+            let admission = pool.insert(Arc::clone(&verified), Origin::Client)?;
+            (admission, pool.wait(id))
+        };
+        if admitted.0 == Admission::Check {
+            self.shared.counters.submitted.fetch_add(1, Ordering::Relaxed);
+            self.shared.wake.notify_one();
+            // Fails if there is no other validator.
+            let _ = self.shared.outgoing.send(verified);
+        }
+        Ok(admitted)
     }
 
     /// A transaction that another one overtook may have been committed itself meanwhile.
@@ -159,8 +178,8 @@ impl Ledger {
 }
 
 impl Handler for Ledger {
-    async fn call(&self, _: PublicKey, message: Message) -> Message {
-        let reply = self.answer(message).await;
+    async fn call(&self, peer: PublicKey, message: Message) -> Message {
+        let reply = self.answer(peer, message).await;
         Message::new(Vec::new(), acre_codec::encode(&reply))
     }
 }

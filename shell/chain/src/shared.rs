@@ -1,13 +1,17 @@
 //! What the engine's thread and the servers of calls share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use acre_engine::FinalityProof;
-use acre_ledger::State;
-use acre_types::Height;
+use acre_ledger::{State, Verified};
+use acre_types::{Height, PublicKey};
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
+use crate::checker::Checker;
+use crate::limits::RELAY_QUEUE;
 use crate::mempool::Mempool;
 use crate::store::Reader;
 
@@ -26,6 +30,27 @@ pub(crate) struct Shared {
     /// Tells the engine that a transaction waits.
     pub(crate) wake: Arc<Notify>,
     pub(crate) reader: Reader,
+    pub(crate) checker: Checker,
+    /// What our clients brought, for the other validators.
+    pub(crate) outgoing: broadcast::Sender<Arc<Verified>>,
+    /// Those whose batches are taken.
+    peers: RwLock<BTreeSet<PublicKey>>,
+    pub(crate) counters: Counters,
+}
+
+/// What happened since the start.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// Transactions taken from clients.
+    pub(crate) submitted: AtomicU64,
+    /// Transactions refused to clients, whatever the reason.
+    pub(crate) refused: AtomicU64,
+    /// Transactions taken from other validators.
+    pub(crate) relayed_in: AtomicU64,
+    /// Transactions given to other validators, once for each of them.
+    pub(crate) relayed_out: AtomicU64,
+    /// Transactions that another validator brought and that were here already.
+    pub(crate) relayed_in_vain: AtomicU64,
 }
 
 impl Shared {
@@ -35,12 +60,25 @@ impl Shared {
             head: watch::Sender::new(head),
             wake: Arc::new(Notify::new()),
             reader,
+            checker: Checker::new(),
+            outgoing: broadcast::Sender::new(RELAY_QUEUE),
+            peers: RwLock::default(),
+            counters: Counters::default(),
         })
     }
 
     /// Never held across an await.
     pub(crate) fn pool(&self) -> MutexGuard<'_, Mempool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is another validator of ours.
+    pub(crate) fn is_peer(&self, key: &PublicKey) -> bool {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    pub(crate) fn set_peers(&self, peers: BTreeSet<PublicKey>) {
+        *self.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
     }
 }
 

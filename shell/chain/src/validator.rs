@@ -1,6 +1,6 @@
 //! A validator: engine, executor and the servers of calls and events, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use acre_crypto::SigningKey;
 use acre_engine::{Participant, Status, Timing, ValidatorKey};
 use acre_ledger::Genesis;
 use acre_net::rpc::{Server, Services, serve};
-use acre_net::{AddressBook, Endpoint, StaticBook};
+use acre_net::{Endpoint, StaticBook};
 use acre_types::{Height, PublicKey};
 use tokio::sync::watch;
 
@@ -17,11 +17,22 @@ use crate::defaults::STOP_GRACE;
 use crate::error::ChainError;
 use crate::events::Feed;
 use crate::executor::Executor;
+use crate::metrics::Metrics;
 use crate::namespace;
 use crate::protocol::{EVENTS, LEDGER};
+use crate::relay::{Inbox, RELAY, Relay};
 use crate::service::Ledger;
 use crate::shared::Shared;
 use crate::store::Retention;
+
+/// Where another validator listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// Its engine.
+    pub engine: SocketAddr,
+    /// Its calls.
+    pub rpc: SocketAddr,
+}
 
 /// How a validator runs.
 pub struct Config {
@@ -35,8 +46,8 @@ pub struct Config {
     pub rpc: SocketAddr,
     /// Where other validators connect; port 0 draws one.
     pub engine: SocketAddr,
-    /// Where the engines of the other validators listen. May be empty for the only one.
-    pub peers: BTreeMap<PublicKey, SocketAddr>,
+    /// Where the other validators listen. May be empty for the only one.
+    pub peers: BTreeMap<PublicKey, PeerAddress>,
     /// Times of consensus.
     pub timing: Timing,
     /// How much of the past is kept.
@@ -67,6 +78,7 @@ pub struct Validator {
     shared: Arc<Shared>,
     endpoint: Endpoint,
     server: Server,
+    relay: Relay,
 }
 
 impl Validator {
@@ -78,9 +90,11 @@ impl Validator {
     pub async fn start(config: Config) -> Result<Self, ChainError> {
         let Config { dir, genesis, key, rpc, engine, peers, timing, retention } = config;
         let chain = genesis.digest();
-        // The key of a client that dials nobody is never asked for an address.
-        let book: Arc<dyn AddressBook> = Arc::new(StaticBook::new());
-        let endpoint = Endpoint::bind(&key, Some(rpc), book)
+        let others: BTreeSet<_> = genesis.validators.iter().map(|other| other.key).collect();
+        let others: BTreeSet<_> =
+            others.into_iter().filter(|other| *other != key.public()).collect();
+        let book = StaticBook::from_iter(peers.iter().map(|(key, at)| (*key, at.rpc)));
+        let endpoint = Endpoint::bind(&key, Some(rpc), Arc::new(book))
             .await
             .map_err(|source| ChainError::Listen { address: rpc, source })?;
         let participants = participants(&genesis, &key, engine, &peers)?;
@@ -109,9 +123,12 @@ impl Validator {
         let feed = Feed::new(Arc::clone(&shared));
         let services = Services::new()
             .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain))
+            .calls(RELAY, Inbox::new(Arc::clone(&shared)))
             .streams(EVENTS, move |incoming| feed.clone().serve(incoming));
+        let relay = Relay::new(Arc::clone(&shared), endpoint.clone());
+        relay.set_peers(&others);
         let server = serve(&endpoint, services);
-        Ok(Self { engine: Arc::new(engine), shared, endpoint, server })
+        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay })
     }
 
     /// Where clients call.
@@ -124,6 +141,12 @@ impl Validator {
     #[must_use]
     pub fn engine_address(&self) -> SocketAddr {
         self.engine.listen_address()
+    }
+
+    /// Figures for whoever watches it.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::of(&self.shared)
     }
 
     /// The key that clients dial.
@@ -169,7 +192,8 @@ impl Validator {
     /// # Errors
     /// The error that had stopped the engine before, if any.
     pub async fn stop(self) -> Result<(), ChainError> {
-        let Self { engine, shared: _, endpoint, server } = self;
+        let Self { engine, shared: _, endpoint, server, relay } = self;
+        drop(relay);
         server.shutdown(STOP_GRACE).await;
         endpoint.close();
         let ended = tokio::task::spawn_blocking(move || engine.stop()).await;
@@ -182,14 +206,15 @@ fn participants(
     genesis: &Genesis,
     key: &SigningKey,
     own: SocketAddr,
-    peers: &BTreeMap<PublicKey, SocketAddr>,
+    peers: &BTreeMap<PublicKey, PeerAddress>,
 ) -> Result<Vec<Participant>, ChainError> {
     let mut participants = Vec::new();
     for validator in genesis.validators.iter() {
         let address = if validator.key == key.public() {
             own
         } else {
-            *peers.get(&validator.key).ok_or(ChainError::Address { key: validator.key })?
+            let peer = peers.get(&validator.key);
+            peer.ok_or(ChainError::Address { key: validator.key })?.engine
         };
         participants.push(Participant { key: validator.key.0, address });
     }

@@ -9,7 +9,7 @@ use acre_types::{AccountId, Amount};
 use tempfile::TempDir;
 
 use super::*;
-use crate::mempool::Admission;
+use crate::mempool::{Admission, Origin};
 use crate::testing::{account, genesis, transfer};
 
 const TO: AccountId = AccountId([0xaa; 32]);
@@ -25,7 +25,7 @@ struct Run {
 fn submit(shared: &Shared, signed: acre_ledger::SignedTransaction) {
     let admitted = shared.pool().admit(&signed.transaction.id(), &signed);
     if matches!(admitted, Ok(Admission::Check)) {
-        shared.pool().insert(Verified::new(signed).unwrap()).unwrap();
+        shared.pool().insert(Verified::new(signed).unwrap(), Origin::Client).unwrap();
         shared.wake.notify_one();
     }
 }

@@ -16,7 +16,7 @@ fn pool(limits: PoolLimits) -> (Mempool, Genesis) {
 
 fn add(pool: &mut Mempool, signed: SignedTransaction) -> Result<Admission, Refused> {
     pool.admit(&signed.transaction.id(), &signed)?;
-    pool.insert(Verified::new(signed).unwrap())
+    pool.insert(Verified::new(signed).unwrap(), Origin::Client)
 }
 
 #[track_caller]
@@ -75,16 +75,19 @@ fn what_cannot_apply_is_refused_with_its_reason() {
 
 #[test]
 fn pool_is_bounded_in_count_bytes_and_per_account() {
-    let limits = PoolLimits { transactions: 3, bytes: 1 << 20, per_account: 2 };
+    let limits = PoolLimits { transactions: 4, bytes: 1 << 20, per_account: 2 };
     let (mut pool, genesis) = pool(limits);
     add(&mut pool, transfer(&genesis, 1, 0, TO, 1)).unwrap();
     add(&mut pool, transfer(&genesis, 1, 1, TO, 1)).unwrap();
     check_refused(add(&mut pool, transfer(&genesis, 1, 2, TO, 1)), "2 transactions");
-    add(&mut pool, transfer(&genesis, 2, 0, TO, 1)).unwrap();
-    check_refused(add(&mut pool, transfer(&genesis, 3, 0, TO, 1)), "too many");
-    assert_eq!(pool.len(), 3);
+    let mut pool = Mempool::new(limits, genesis.state().unwrap(), 0, NOW);
+    for from in 1..=4 {
+        add(&mut pool, transfer(&genesis, from, 0, TO, 1)).unwrap();
+    }
+    check_refused(add(&mut pool, transfer(&genesis, 5, 0, TO, 1)), "too many");
+    assert_eq!(pool.len(), 4);
     pool.limits = PoolLimits { transactions: 100, bytes: pool.bytes, per_account: 2 };
-    check_refused(add(&mut pool, transfer(&genesis, 3, 0, TO, 1)), "too many");
+    check_refused(add(&mut pool, transfer(&genesis, 5, 0, TO, 1)), "too many");
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn commit_drops_what_it_carried_and_what_is_stale_and_tells_those_who_wait() {
     let ids: Vec<_> = block.iter().map(|signed| signed.transaction.id()).collect();
     let block: Vec<_> = block.into_iter().map(|signed| Verified::new(signed).unwrap()).collect();
     let applied = apply_block(pool.state(), &block, Height(1), NOW).unwrap();
-    pool.commit(applied.state, 1, NOW, &ids);
+    pool.commit(applied.state, 1, NOW, &ids, &[account(1), account(2)]);
     assert!(pool.is_empty());
     let refused = stale_waits.try_recv().unwrap();
     assert!(matches!(refused, Outcome::Refused(Refused::NonceUsed { .. })), "{refused:?}");
@@ -122,8 +125,68 @@ fn what_waits_too_long_is_dropped() {
     let (mut pool, genesis) = pool(PoolLimits::default());
     add(&mut pool, transfer(&genesis, 1, 3, TO, 1)).unwrap();
     let state = pool.state().clone();
-    pool.commit(state.clone(), POOL_BLOCKS, NOW, &[]);
+    pool.commit(state.clone(), POOL_BLOCKS, NOW, &[], &[]);
     assert_eq!(pool.len(), 1);
-    pool.commit(state, POOL_BLOCKS + 1, NOW, &[]);
+    pool.commit(state, POOL_BLOCKS + 1, NOW, &[], &[]);
     assert!(pool.is_empty());
+}
+
+/// A transfer that pays `times` the least fee.
+fn paying(genesis: &Genesis, from: u8, nonce: u64, times: u64) -> SignedTransaction {
+    let mut transaction = transfer(genesis, from, nonce, TO, 1).transaction;
+    transaction.fee = Amount(transaction.fee.0 * times);
+    transaction.sign(&crate::testing::key(from))
+}
+
+#[test]
+fn who_offers_more_comes_first_and_nobody_waits_for_a_long_queue() {
+    let (mut pool, genesis) = pool(PoolLimits::default());
+    for nonce in 0..40 {
+        add(&mut pool, transfer(&genesis, 1, nonce, TO, 1)).unwrap();
+    }
+    add(&mut pool, transfer(&genesis, 2, 0, TO, 1)).unwrap();
+    add(&mut pool, paying(&genesis, 3, 0, 2)).unwrap();
+    let order = numbers(&pool.candidates(&pool.state().clone()));
+    assert_eq!(order.len(), 42);
+    assert_eq!(order[0], (account(3), 0));
+    assert_eq!(order[1], (account(1), 0));
+    assert_eq!(order[POOL_TURN + 1], (account(2), 0));
+    assert_eq!(order[41], (account(1), 39));
+}
+
+#[test]
+fn full_pool_makes_room_for_who_offers_more_or_has_less_waiting() {
+    let limits = PoolLimits { transactions: 4, bytes: 1 << 20, per_account: 4 };
+    let (mut pool, genesis) = pool(limits);
+    for nonce in 0..3 {
+        add(&mut pool, transfer(&genesis, 1, nonce, TO, 1)).unwrap();
+    }
+    add(&mut pool, transfer(&genesis, 2, 0, TO, 1)).unwrap();
+    let last = transfer(&genesis, 1, 2, TO, 1).transaction.id();
+    let mut told = pool.wait(last);
+    // Account 3 has nothing waiting: the longest queue gives way.
+    add(&mut pool, transfer(&genesis, 3, 0, TO, 1)).unwrap();
+    assert_eq!(told.try_recv().unwrap(), Outcome::Refused(Refused::PoolFull));
+    // Now no queue is longer than the one that wants to grow.
+    check_refused(add(&mut pool, transfer(&genesis, 2, 1, TO, 1)), "too many");
+    // Unless it pays for it. An account never pushes out its own.
+    add(&mut pool, paying(&genesis, 2, 1, 3)).unwrap();
+    let order = numbers(&pool.candidates(&pool.state().clone()));
+    assert_eq!(order.len(), 4);
+    assert!(order.contains(&(account(2), 1)), "{order:?}");
+    assert!(order.contains(&(account(3), 0)), "{order:?}");
+    assert_eq!(pool.len(), 4);
+}
+
+#[test]
+fn account_may_have_waiting_what_it_can_pay_the_fees_of() {
+    let (mut pool, genesis) = pool(PoolLimits::default());
+    let balance = Amount::tft(1_000_000).unwrap();
+    let mut greedy = transfer(&genesis, 1, 0, TO, 1).transaction;
+    greedy.fee = Amount(balance.0 / 2 + 1);
+    let first = greedy.clone().sign(&crate::testing::key(1));
+    greedy.nonce = 1;
+    let second = greedy.sign(&crate::testing::key(1));
+    add(&mut pool, first).unwrap();
+    check_refused(add(&mut pool, second), "holds");
 }
