@@ -51,6 +51,7 @@ async fn four_commit_go_on_without_one_and_take_it_back() {
     assert_eq!(its_client.account(TO).await.unwrap().balance, Amount(131));
     let after = its_client.submit(&key(3), pay(1_000)).await.unwrap();
     assert!(after.height > last.height);
+    reach(&client, after.proven).await;
     assert_eq!(client.account(TO).await.unwrap().balance, Amount(1_131));
     for validator in validators {
         validator.stop().await.unwrap();
@@ -61,7 +62,7 @@ async fn four_commit_go_on_without_one_and_take_it_back() {
 async fn transaction_given_to_any_validator_reaches_all_once() {
     let grid = Grid::of(4);
     let validators = start(&grid).await;
-    let mut sent = 0;
+    let (mut sent, mut last) = (0, Height(0));
     for (index, validator) in validators.iter().enumerate() {
         let number = u8::try_from(index).unwrap();
         let client = grid.client_of(&[validator], 200 + number).await;
@@ -69,8 +70,10 @@ async fn transaction_given_to_any_validator_reaches_all_once() {
         let results = client.submit_all(&from, &vec![pay(1); 25]).await.unwrap();
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         sent += results.len() as u64;
+        last = last.max(results[24].as_ref().unwrap().proven);
     }
     let reader = grid.client_of(&[&validators[0]], 210).await;
+    reach(&reader, last).await;
     assert_eq!(reader.account(TO).await.unwrap().balance, Amount(sent));
     let metrics: Vec<_> = validators.iter().map(Validator::metrics).collect();
     assert_eq!(metrics.iter().map(|m| m.submitted).sum::<u64>(), sent);
