@@ -4,7 +4,7 @@ use acre_ledger::{
     AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken, SignedTransaction,
     Verified,
 };
-use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId};
+use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId, PublicKey};
 
 use crate::canonical;
 
@@ -63,6 +63,9 @@ pub(crate) fn object(data: &[u8]) {
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),
+        Key::Seats,
+        Key::Candidate(PublicKey([1; 32])),
+        Key::CandidateAt(1),
     ];
     for key in keys {
         if let Ok(object) = AnyObject::decode(&key, data) {

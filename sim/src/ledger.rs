@@ -139,7 +139,8 @@ impl Run {
             time: UnixMs(START_MS),
             validators: List::new(vec![Validator {
                 key: PublicKey([1; 32]),
-                address: text("127.0.0.1:1"),
+                engine: text("127.0.0.1:1"),
+                rpc: text("127.0.0.1:2"),
             }])
             .expect("one"),
             parameters: Parameters::default(),

@@ -133,7 +133,7 @@ fn addresses_of(genesis: &Genesis) -> Outcome<Vec<(PublicKey, SocketAddr)>> {
         .validators
         .iter()
         .map(|validator| {
-            let address = validator.address.as_str();
+            let address = validator.rpc.as_str();
             let address = address.parse().with_context(|| format!("validator at '{address}'"))?;
             Ok((validator.key, address))
         })

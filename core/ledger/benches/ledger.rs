@@ -90,7 +90,8 @@ fn main() {
         time: UnixMs(0),
         validators: List::new(vec![Validator {
             key: PublicKey([1; 32]),
-            address: Text::default(),
+            engine: Text::new("127.0.0.1:1").unwrap(),
+            rpc: Text::new("127.0.0.1:2").unwrap(),
         }])
         .unwrap(),
         parameters: Parameters::default(),

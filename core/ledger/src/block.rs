@@ -71,9 +71,9 @@ pub struct Applied {
     pub state: State,
     /// Digest of that state; goes into the block's header.
     pub root: Digest,
-    /// The leaves to persist, by key. None for an empty block, unless its time begins an epoch.
+    /// The leaves to persist, by key. None for an empty block, unless it begins an epoch or a term, or ends one.
     pub changes: Vec<Change>,
-    /// What was done, in order.
+    /// What transactions did, in order, then what the block did by itself.
     pub events: Vec<Event>,
     /// One for each transaction, in order.
     pub receipts: Vec<Receipt>,
@@ -126,7 +126,7 @@ pub fn build_block<T: Borrow<Verified>>(
         }
     }
     let payload = Payload { transactions: List::new(taken).expect("counted while it was filled") };
-    Ok(Built { payload, applied: work.finish(), skipped })
+    Ok(Built { payload, applied: work.finish()?, skipped })
 }
 
 /// Applies a block whose signatures were checked. One transaction that does not apply makes the
@@ -156,7 +156,7 @@ pub fn apply_block<T: Borrow<Verified>>(
             Fault::State(error) => BlockError::State(error),
         })?;
     }
-    Ok(work.finish())
+    Ok(work.finish()?)
 }
 
 /// [`Payload::verify`], then [`apply_block`].

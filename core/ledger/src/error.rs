@@ -3,7 +3,7 @@
 //! Apart because different parties are to blame: the signer, the proposer, the one who answered a
 //! reader, the one who wrote a genesis, and this machine's own storage.
 
-use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId};
+use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
 
 use crate::Key;
 
@@ -225,6 +225,46 @@ pub enum Refusal {
     /// The secret is not the one committed to.
     #[error("the revealed secret is not the one that was committed to")]
     BadReveal,
+    /// The validator key is a candidate already, or the account has one.
+    #[error("this validator key or account is a candidate already")]
+    CandidateExists,
+    /// No candidate of this key.
+    #[error("there is no candidate {validator}")]
+    NoSuchCandidate {
+        /// The key asked for.
+        validator: PublicKey,
+    },
+    /// The validator key did not agree to stand for this account on this grid.
+    #[error("the validator key {validator} did not sign for this account on this grid")]
+    BadPossession {
+        /// The key.
+        validator: PublicKey,
+    },
+    /// An address that others cannot dial.
+    #[error("validators need an address as 1.2.3.4:5 and readers one as host:port")]
+    BadAddress,
+    /// Every place for a candidate is taken by one that staked as much or more.
+    #[error("all {candidates} candidates staked at least {given}")]
+    NoRoom {
+        /// Candidates there are.
+        candidates: u32,
+        /// Stake offered.
+        given: Amount,
+    },
+    /// Whoever leaves does not stake more.
+    #[error("candidate {validator} is leaving")]
+    IsLeaving {
+        /// Its key.
+        validator: PublicKey,
+    },
+    /// A seated candidate would no longer be eligible; it may leave instead.
+    #[error("a seat needs a stake of {wanted}, this would leave {left}: give up the seat first")]
+    StakeHeld {
+        /// Least stake.
+        wanted: Amount,
+        /// What would be left.
+        left: Amount,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,
@@ -363,6 +403,12 @@ pub enum GenesisError {
     /// Nobody could make a block, or one validator is named twice.
     #[error("a genesis names each of its validators once, and at least one")]
     Validators,
+    /// A validator that others cannot dial.
+    #[error("validator {index} needs an engine address as 1.2.3.4:5 and an rpc one as host:port")]
+    ValidatorAddress {
+        /// Which one, from 0.
+        index: usize,
+    },
     /// The grants add up past what an amount can hold.
     #[error("the grants are more than there can be tokens")]
     TooManyTokens,

@@ -1,9 +1,11 @@
 //! What a block did, for those who follow the ledger.
 
+use acre_codec::List;
 use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Handle;
+use crate::limits::SEATS_MAX;
 use crate::object::Places;
 
 /// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
@@ -146,6 +148,39 @@ pub enum Event {
         /// Epochs since the last one in which there was no block.
         skipped: u64,
     },
+    /// Somebody would like a seat.
+    CandidateRegistered {
+        /// Its validator key.
+        validator: PublicKey,
+        /// Whose it is.
+        account: AccountId,
+    },
+    /// Addresses, nodes, stake or standing of a candidate changed.
+    CandidateUpdated {
+        /// Its validator key.
+        validator: PublicKey,
+    },
+    /// A candidate is gone, with all its stake paid back.
+    CandidateRemoved {
+        /// Its validator key.
+        validator: PublicKey,
+    },
+    /// A candidate failed a duty and lost stake, which was burned.
+    CandidatePenalized {
+        /// Its validator key.
+        validator: PublicKey,
+        /// How much.
+        amount: Amount,
+    },
+    /// A term ends: who makes the blocks of the next one is known.
+    SeatsChosen {
+        /// The next term.
+        term: u64,
+        /// Who is new, by key.
+        joined: List<PublicKey, SEATS_MAX>,
+        /// Who no longer sits, by key.
+        left: List<PublicKey, SEATS_MAX>,
+    },
 }
 
 /// That a transaction was applied.
@@ -158,6 +193,6 @@ pub struct Receipt {
     /// The fee, which was burned.
     pub fee: Amount,
     /// How many of the block's events are its own; they stand in the order of transactions, and
-    /// before those of the block itself.
+    /// what the block did by itself comes after them all.
     pub events: u32,
 }

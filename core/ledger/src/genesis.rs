@@ -2,17 +2,16 @@
 
 use acre_codec::List;
 use acre_crypto::Hasher;
-use acre_types::{AccountId, Amount, Digest, Epoch, PublicKey, Text, UnixMs};
+use acre_types::{AccountId, Amount, Digest, Epoch, Height, PublicKey, Text, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::error::GenesisError;
 use crate::key::Key;
-use crate::limits::{
-    GENESIS_BYTES_MAX, GRANTS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX, VALIDATORS_MAX,
-};
+use crate::limits::{GENESIS_BYTES_MAX, GRANTS_MAX, NAME_BYTES_MAX, VALIDATORS_MAX};
 use crate::map::Map;
 use crate::object::{
-    Account, AnyObject, Beacon, EpochState, Grid, GridKind, Object, Parameters, Totals,
+    Account, Address, AnyObject, BackingNodes, Beacon, Candidate, EpochState, Grid, GridKind,
+    Object, Parameters, Seat, SeatList, Seats, Standing, Totals, are_dialable,
 };
 use crate::state::State;
 
@@ -21,8 +20,10 @@ use crate::state::State;
 pub struct Validator {
     /// Signs its votes.
     pub key: PublicKey,
-    /// Where it may be dialled, as `host:port`.
-    pub address: Text<TEXT_BYTES_MAX>,
+    /// Where other validators reach it: an IP address and a port.
+    pub engine: Address,
+    /// Where readers ask it: host and port.
+    pub rpc: Address,
 }
 
 /// Everything a grid starts from. Its digest is the id of the chain.
@@ -78,6 +79,10 @@ impl Genesis {
         if keys.is_empty() || keys.len() != self.validators.len() {
             return Err(GenesisError::Validators);
         }
+        let unreachable = |validator: &Validator| !are_dialable(&validator.engine, &validator.rpc);
+        if let Some(index) = self.validators.iter().position(unreachable) {
+            return Err(GenesisError::ValidatorAddress { index });
+        }
         self.parameters.check()?;
         let grants = self.grants.iter().map(|(_, amount)| *amount);
         grants
@@ -120,17 +125,57 @@ impl Genesis {
                 account.balance.checked_add(*amount).ok_or(GenesisError::TooManyTokens)?;
         }
         accounts.retain(|_, account| *account != Account::default());
+        let candidates = self.candidates();
+        let count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
         let entry = |key: Key, object: AnyObject| (key.to_bytes(), Some(object.to_bytes()));
         let mut leaves = vec![
             entry(Key::Grid, grid.clone().wrap()),
-            entry(Key::Totals, Totals { minted, ..Totals::default() }.wrap()),
+            entry(Key::Totals, Totals { minted, candidates: count, ..Totals::default() }.wrap()),
             entry(Key::Parameters, self.parameters.clone().wrap()),
             entry(Key::Epoch, self.first_epoch(grid.chain).wrap()),
             entry(Key::Beacon, Beacon::of(self.validators.iter().map(|one| one.key)).wrap()),
         ];
+        leaves.push(entry(Key::Seats, self.seats().wrap()));
+        for (key, candidate) in candidates {
+            leaves.push(entry(Key::CandidateAt(candidate.index), key.wrap()));
+            leaves.push(entry(Key::CandidateOf(candidate.account), key.wrap()));
+            leaves.push(entry(Key::Candidate(key), candidate.wrap()));
+        }
         leaves.extend(
             accounts.into_iter().map(|(id, account)| entry(Key::Account(id), account.wrap())),
         );
         Ok(State::new(Map::default().update(leaves), grid))
+    }
+
+    /// All validators have seats in term 0.
+    fn seats(&self) -> Seats {
+        let mut members: Vec<Seat> = self
+            .validators
+            .iter()
+            .map(|it| Seat { validator: it.key, engine: it.engine.clone(), rpc: it.rpc.clone() })
+            .collect();
+        members.sort_by_key(|seat| seat.validator);
+        let members = SeatList::new(members).expect("as many seats as validators of a genesis");
+        Seats { term: 0, members, next: SeatList::default() }
+    }
+
+    /// Each validator is a candidate of its own account, without any stake.
+    fn candidates(&self) -> Vec<(PublicKey, Candidate)> {
+        let candidate = |(index, validator): (u32, &Validator)| {
+            let candidate = Candidate {
+                account: AccountId::from(validator.key),
+                engine: validator.engine.clone(),
+                rpc: validator.rpc.clone(),
+                stake: Amount::ZERO,
+                releases: List::default(),
+                nodes: BackingNodes::default(),
+                standing: Standing::Standing,
+                registered: Height(0),
+                index,
+                missed: 0,
+            };
+            (validator.key, candidate)
+        };
+        (0..).zip(self.validators.iter()).map(candidate).collect()
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use acre_types::{AccountId, ContractId, FarmId, NodeId};
+use acre_types::{AccountId, ContractId, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
 use crate::object::{
-    Account, Beacon, EpochState, Farm, Grid, Node, Object, Parameters, StorageContract, Tally,
-    Totals, Twin,
+    Account, Beacon, Candidate, EpochState, Farm, Grid, Node, Object, Parameters, Seats,
+    StorageContract, Tally, Totals, Twin,
 };
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
@@ -32,6 +32,10 @@ use crate::object::{
 /// | 12 | `Epoch` | [`EpochState`] |
 /// | 13 | `Beacon` | [`Beacon`] |
 /// | 14 | `Tally(node)` | [`Tally`] |
+/// | 15 | `Seats` | [`Seats`] |
+/// | 16 | `Candidate(validator)` | [`Candidate`] |
+/// | 17 | `CandidateAt(i)`, i below `Totals::candidates` | its [`PublicKey`] |
+/// | 18 | `CandidateOf(account)` | its [`PublicKey`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -50,6 +54,10 @@ pub enum Key {
     Epoch,
     Beacon,
     Tally(NodeId),
+    Seats,
+    Candidate(PublicKey),
+    CandidateAt(u32),
+    CandidateOf(AccountId),
 }
 
 impl Key {
@@ -168,6 +176,18 @@ pub struct NodeAt(pub u32);
 /// Looks up the contract that an account made as its i-th, from 0.
 #[derive(Clone, Copy, Debug)]
 pub struct ContractOf(pub AccountId, pub u32);
+/// Looks up the [`Seats`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheSeats;
+/// Looks up the candidate with this validator key.
+#[derive(Clone, Copy, Debug)]
+pub struct CandidateBy(pub PublicKey);
+/// Looks up the key of the i-th candidate, in no lasting order, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct CandidateAt(pub u32);
+/// Looks up the key of an account's candidate.
+#[derive(Clone, Copy, Debug)]
+pub struct CandidateOf(pub AccountId);
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -185,6 +205,10 @@ lookup! {
     TheEpoch => EpochState, |_this| Key::Epoch;
     TheBeacon => Beacon, |_this| Key::Beacon;
     TallyOf => Tally, |this| Key::Tally(this.0);
+    TheSeats => Seats, |_this| Key::Seats;
+    CandidateBy => Candidate, |this| Key::Candidate(this.0);
+    CandidateAt => PublicKey, |this| Key::CandidateAt(this.0);
+    CandidateOf => PublicKey, |this| Key::CandidateOf(this.0);
 }
 
 #[cfg(test)]
@@ -224,6 +248,10 @@ mod tests {
             Key::Epoch,
             Key::Beacon,
             Key::Tally(NodeId([2; 32])),
+            Key::Seats,
+            Key::Candidate(PublicKey([6; 32])),
+            Key::CandidateAt(7),
+            Key::CandidateOf(account),
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

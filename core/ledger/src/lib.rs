@@ -24,6 +24,7 @@
 mod apply;
 pub mod beacon;
 mod block;
+mod committee;
 mod error;
 mod event;
 pub mod fold;
@@ -41,24 +42,26 @@ pub mod witness;
 pub use block::{
     Applied, Built, Change, Payload, apply_block, apply_payload, build_block, check_tx,
 };
+pub use committee::{candidates, committee_of, followers_of};
 pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError};
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
 pub use key::{
-    ContractOf, FarmOf, Handle, Key, Lookup, NoHandle, NodeAt, TallyOf, TheBeacon, TheEpoch,
-    TheGrid, TheParameters, TheTotals, TwinOf,
+    CandidateAt, CandidateBy, CandidateOf, ContractOf, FarmOf, Handle, Key, Lookup, NoHandle,
+    NodeAt, TallyOf, TheBeacon, TheEpoch, TheGrid, TheParameters, TheSeats, TheTotals, TwinOf,
 };
 pub use map::{Map, Proof};
 pub use object::{
-    Account, Addresses, AnyObject, Beacon, Capacity, CapacityRules, ContractState, ContractStatus,
-    EpochState, Failures, Farm, FarmName, Fees, Finding, Grid, GridKind, Heard, Independence,
-    KeyRole, Node, NodeState, Object, Parameters, PastEpoch, Places, Prices, Record,
-    StorageContract, Tally, Totals, Turn, Twin, TwinKey, TwinKeys, Verdict, Verdicts, WHOLE,
-    WitnessRecord, place_bytes,
+    Account, Address, Addresses, AnyObject, BackingNodes, Beacon, Candidate, Capacity,
+    CapacityRules, ContractState, ContractStatus, EpochState, Failures, Farm, FarmName, Fees,
+    Finding, Grid, GridKind, Heard, Independence, KeyRole, Node, NodeState, Object, Parameters,
+    PastEpoch, Places, Prices, Record, Release, Seat, SeatList, SeatRules, Seats, SeatsBy,
+    Standing, StorageContract, Tally, Totals, Turn, Twin, TwinKey, TwinKeys, Verdict, Verdicts,
+    WHOLE, WitnessRecord, are_dialable, capacity_units, place_bytes, proven_units,
 };
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{
-    Action, JoinToken, NewContract, NodeOffer, SignedJoinToken, SignedTransaction, Transaction,
-    Verified,
+    Action, JoinToken, NewCandidate, NewContract, NodeOffer, Possession, SignedJoinToken,
+    SignedTransaction, Transaction, Verified,
 };

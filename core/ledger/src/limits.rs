@@ -58,8 +58,17 @@ pub const WITNESSES_MAX: usize = 16;
 /// epoch.
 pub const BEACON_STEPS_MAX: u32 = 1 << 22;
 
-/// Validators named by a genesis.
-pub const VALIDATORS_MAX: usize = 128;
+/// Seats of one term: as the engine takes, and two sets of them fit one object.
+pub const SEATS_MAX: usize = 96;
+/// Validators named by a genesis: each gets a seat.
+pub const VALIDATORS_MAX: usize = SEATS_MAX;
+/// Candidates for seats: all are read once a term. When there are so many, a newcomer takes the place of the
+/// one without a seat that staked least, so the list cannot be filled with empty ones.
+pub const CANDIDATES_MAX: u32 = 512;
+/// Parts of a stake on their way back at one time.
+pub const RELEASES_MAX: usize = 8;
+/// Nodes that stand behind one candidate.
+pub const BACKING_NODES_MAX: usize = 32;
 /// Grants of a local or test genesis.
 pub const GRANTS_MAX: usize = 10_000;
 
@@ -67,5 +76,6 @@ const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BY
 const _: () = assert!(PLACES_MAX * 32 + 512 <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX + 512 <= TRANSACTION_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
-const _: () = assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 100 + 1024 <= GENESIS_BYTES_MAX);
+const _: () = assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 168 + 1024 <= GENESIS_BYTES_MAX);
+const _: () = assert!(2 * (SEATS_MAX * (32 + 2 * (4 + TEXT_BYTES_MAX)) + 4) + 8 <= VALUE_BYTES_MAX);
 const _: () = assert!(HANDLE_BYTES_MAX + 8 <= KEY_BYTES_MAX);

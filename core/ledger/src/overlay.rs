@@ -94,6 +94,20 @@ impl<'a> Overlay<'a> {
         entry.is_written = true;
     }
 
+    /// Takes away what stands there.
+    pub(crate) fn remove<L: Lookup>(&mut self, place: &L) -> Result<(), StateError> {
+        if self.get(place)?.is_none() {
+            return Ok(());
+        }
+        let key = place.key();
+        if let Some(entry) = self.entries.get_mut(&key) {
+            let before = entry.object.take();
+            self.undo.push(Before { key, object: before, is_written: entry.is_written });
+            entry.is_written = true;
+        }
+        Ok(())
+    }
+
     /// Canonical bytes of all that differs from the state, by key.
     pub(crate) fn into_changes(self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let mut changes = Vec::new();

@@ -6,13 +6,15 @@ mod common;
 
 use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
-    Account, Action, Beacon, ContractState, EpochState, Event, Failures, Farm, Finding, Genesis,
-    Grid, GridKind, Heard, Key, KeyRole, Map, NewContract, Node, NodeState, Parameters, PastEpoch,
-    Payload, Receipt, Record, SignedJoinToken, SignedTransaction, StorageContract, Tally, Totals,
-    Transaction, Turn, Twin, TwinKey, Verdict, WitnessRecord,
+    Account, Action, Beacon, Candidate, ContractState, EpochState, Event, Failures, Farm, Finding,
+    Genesis, Grid, GridKind, Heard, Key, KeyRole, Map, NewCandidate, NewContract, Node, NodeState,
+    Parameters, PastEpoch, Payload, Receipt, Record, Release, Seat, Seats, SignedJoinToken,
+    SignedTransaction, Standing, StorageContract, Tally, Totals, Transaction, Turn, Twin, TwinKey,
+    Verdict, WitnessRecord,
 };
 use acre_types::{
-    AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, Profile, PublicKey, UnixMs,
+    AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, Height, NodeId, Profile,
+    PublicKey, Signature, UnixMs,
 };
 
 use common::{addresses, capacity, genesis, key, offer, text, token};
@@ -86,6 +88,24 @@ fn actions() -> Vec<Action> {
             commit: Digest([21; 32]),
         },
         Action::ReportWitness { epoch: Epoch(22), verdicts: List::new(vec![verdict()]).unwrap() },
+        Action::RegisterCandidate(NewCandidate {
+            validator: PublicKey([19; 32]),
+            possession: Signature([20; 64]),
+            engine: text("127.0.0.1:21"),
+            rpc: text("host:22"),
+            stake: Amount(23),
+            nodes: List::new(vec![NodeId([24; 32])]).unwrap(),
+        }),
+        Action::UpdateCandidate {
+            validator: PublicKey([19; 32]),
+            engine: text("127.0.0.1:25"),
+            rpc: text("host:26"),
+            nodes: List::default(),
+        },
+        Action::RaiseStake { validator: PublicKey([19; 32]), amount: Amount(27) },
+        Action::LowerStake { validator: PublicKey([19; 32]), amount: Amount(28) },
+        Action::LeaveSeats { validator: PublicKey([19; 32]) },
+        Action::CollectStake { validator: PublicKey([19; 32]) },
     ]
 }
 
@@ -115,6 +135,31 @@ fn payload() {
     let bytes = payload.to_bytes();
     golden::check(include_str!("golden/payload.hex"), &bytes);
     assert_eq!(Payload::decode(&bytes).unwrap(), payload);
+}
+
+fn seats() -> Seats {
+    let seat = |n| Seat {
+        validator: PublicKey([n; 32]),
+        engine: text("127.0.0.1:28"),
+        rpc: text("host:29"),
+    };
+    let list = |seats| List::new(seats).unwrap();
+    Seats { term: 30, members: list(vec![seat(31), seat(32)]), next: list(vec![seat(33)]) }
+}
+
+fn candidate() -> Candidate {
+    Candidate {
+        account: AccountId([34; 32]),
+        engine: text("127.0.0.1:35"),
+        rpc: text("host:36"),
+        stake: Amount(37),
+        releases: List::new(vec![Release { amount: Amount(38), term: 39 }]).unwrap(),
+        nodes: List::new(vec![NodeId([40; 32])]).unwrap(),
+        standing: Standing::Leaving,
+        registered: Height(41),
+        index: 42,
+        missed: 43,
+    }
 }
 
 #[test]
@@ -156,6 +201,7 @@ fn object_of_every_type() {
         nodes: 16,
         contracts: 17,
         twins: 18,
+        candidates: 27,
     };
     let account = Account {
         balance: Amount(19),
@@ -216,6 +262,8 @@ fn object_of_every_type() {
             encode(&epoch),
             encode(&Beacon { turns: List::new(vec![turn]).unwrap() }),
             encode(&tally),
+            encode(&seats()),
+            encode(&candidate()),
         ],
     );
 }
@@ -239,6 +287,10 @@ fn key_of_every_kind() {
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([8; 32])),
+        Key::Seats,
+        Key::Candidate(PublicKey([8; 32])),
+        Key::CandidateAt(9),
+        Key::CandidateOf(id),
     ];
     check(include_str!("golden/keys.hex"), &keys.map(|key| key.to_bytes()));
 }
@@ -276,6 +328,7 @@ fn genesis_and_its_root() {
 fn event_of_every_kind_and_receipt() {
     let (id, handle, contract) = (AccountId([1; 32]), "ada", ContractId(2));
     let handle = || handle.parse().unwrap();
+    let validator = PublicKey([14; 32]);
     let events = [
         Event::Transferred { from: id, to: id, amount: Amount(3) },
         Event::KeyRotated { account: id, key: PublicKey([4; 32]) },
@@ -295,6 +348,15 @@ fn event_of_every_kind_and_receipt() {
         Event::NodeFolded { node: NodeId([7; 32]), epoch: Epoch(18), uptime: 19, reports: 20 },
         Event::WitnessStruck { witness: NodeId([17; 32]), node: NodeId([7; 32]), epoch: Epoch(18) },
         Event::EpochBegan { epoch: Epoch(14), seed: Digest([15; 32]), skipped: 16 },
+        Event::CandidateRegistered { validator, account: id },
+        Event::CandidateUpdated { validator },
+        Event::CandidateRemoved { validator },
+        Event::CandidatePenalized { validator, amount: Amount(15) },
+        Event::SeatsChosen {
+            term: 16,
+            joined: List::new(vec![validator]).unwrap(),
+            left: List::new(vec![PublicKey([17; 32])]).unwrap(),
+        },
     ];
     let mut all: Vec<_> = events.iter().map(encode).collect();
     let transaction = Digest([11; 32]);

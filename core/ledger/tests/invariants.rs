@@ -36,6 +36,7 @@ fn parameters() -> Parameters {
         fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
         prices: Prices { storage_tib_hour: Amount(price) },
         capacity: CapacityRules { beacon_steps: 3, ..CapacityRules::default() },
+        ..Parameters::default()
     }
 }
 
@@ -119,6 +120,10 @@ fn adds_up(state: &State) -> Result<(), TestCaseError> {
         match AnyObject::decode(&key, value).unwrap() {
             AnyObject::Account(account) => balances += account.balance.0,
             AnyObject::StorageContract(contract) => escrow += contract.escrow.0,
+            AnyObject::Candidate(candidate) => {
+                let releases = candidate.releases.iter().map(|release| release.amount.0);
+                escrow += candidate.stake.0 + releases.sum::<u64>();
+            }
             _ => {}
         }
     }

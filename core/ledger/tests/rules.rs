@@ -50,7 +50,7 @@ fn transfer_moves_tokens_and_burns_the_fee() {
 }
 
 #[test]
-fn empty_block_changes_nothing() {
+fn empty_block_inside_a_term_changes_nothing() {
     let grid = Grid::of(2);
     let applied = apply_block::<Verified>(&grid.state, &[], Height(9), UnixMs(grid.now)).unwrap();
     assert_eq!(applied.root, grid.state.root());

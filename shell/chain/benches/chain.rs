@@ -41,7 +41,8 @@ fn seed(number: usize) -> [u8; 32] {
 }
 
 fn genesis(key: &SigningKey, grants: Vec<(AccountId, Amount)>) -> Result<Genesis, Failure> {
-    let validator = GenesisValidator { key: key.public(), address: Text::new("127.0.0.1:1")? };
+    let (engine, rpc) = (Text::new("127.0.0.1:1")?, Text::new("127.0.0.1:2")?);
+    let validator = GenesisValidator { key: key.public(), engine, rpc };
     Ok(Genesis {
         name: Text::new("bench")?,
         kind: GridKind::Test,

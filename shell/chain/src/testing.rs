@@ -20,7 +20,8 @@ pub(crate) fn account(number: u8) -> AccountId {
 pub(crate) fn genesis(validators: &[[u8; 32]]) -> Genesis {
     let validators = validators.iter().map(|key| GenesisValidator {
         key: PublicKey(*key),
-        address: Text::new("127.0.0.1:1").unwrap(),
+        engine: Text::new("127.0.0.1:1").unwrap(),
+        rpc: Text::new("127.0.0.1:2").unwrap(),
     });
     let rich = (1..=5).map(|number| (account(number), Amount::tft(1_000_000).unwrap()));
     Genesis {

@@ -96,6 +96,16 @@ impl About {
                 about.node(*witness).node(*node).epoch(epoch.0)
             }
             Event::EpochBegan { epoch, .. } => about.epoch(epoch.0),
+            Event::CandidateRegistered { validator, account } => {
+                about.account((*validator).into()).account(*account)
+            }
+            Event::CandidateUpdated { validator } | Event::CandidateRemoved { validator } => {
+                about.account((*validator).into())
+            }
+            Event::CandidatePenalized { validator, amount } => {
+                about.account((*validator).into()).amount(*amount)
+            }
+            Event::SeatsChosen { .. } => about,
         }
     }
 
@@ -123,6 +133,18 @@ impl About {
             Action::TurnBeacon { epoch, .. } => about.epoch(epoch.0),
             Action::ReportWitness { epoch, verdicts } => {
                 about.epoch(epoch.0).nodes(verdicts.iter().map(|verdict| &verdict.node))
+            }
+            Action::RegisterCandidate(new) => {
+                about.account(new.validator.into()).amount(new.stake).nodes(new.nodes.iter())
+            }
+            Action::UpdateCandidate { validator, nodes, .. } => {
+                about.account((*validator).into()).nodes(nodes.iter())
+            }
+            Action::RaiseStake { validator, amount } | Action::LowerStake { validator, amount } => {
+                about.account((*validator).into()).amount(*amount)
+            }
+            Action::LeaveSeats { validator } | Action::CollectStake { validator } => {
+                about.account((*validator).into())
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, Beacon, ContractState, EpochState, Farm, Grid, Node, NodeState, Parameters,
-    StorageContract, Tally, Totals, Twin,
+    Account, AnyObject, Beacon, Candidate, ContractState, EpochState, Farm, Grid, Node, NodeState,
+    Parameters, Release, Seat, Seats, Standing, StorageContract, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -24,6 +24,9 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::EpochState(epoch) => self::epoch(epoch),
         AnyObject::Beacon(beacon) => self::beacon(beacon),
         AnyObject::Tally(tally) => self::tally(tally),
+        AnyObject::Seats(seats) => self::seats(seats),
+        AnyObject::Candidate(candidate) => self::candidate(candidate),
+        AnyObject::PublicKey(key) => json!({ "validator": key }),
     }
 }
 
@@ -124,6 +127,40 @@ fn parameters(parameters: &Parameters) -> Value {
         "fee_transaction": parameters.fees.transaction.to_string(),
         "fee_byte": parameters.fees.byte.to_string(),
         "storage_tib_hour": parameters.prices.storage_tib_hour.to_string(),
+    })
+}
+
+fn seats(seats: &Seats) -> Value {
+    let list = |seats: &[Seat]| -> Value {
+        let one = |seat: &Seat| {
+            json!({
+                "validator": seat.validator,
+                "engine": seat.engine.as_str(),
+                "rpc": seat.rpc.as_str(),
+            })
+        };
+        seats.iter().map(one).collect()
+    };
+    json!({ "term": seats.term, "members": list(&seats.members), "next": list(&seats.next) })
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    let standing = match candidate.standing {
+        Standing::Standing => "standing",
+        Standing::Leaving => "leaving",
+    };
+    let release =
+        |release: &Release| json!({ "amount": release.amount.to_string(), "term": release.term });
+    json!({
+        "account": candidate.account,
+        "engine": candidate.engine.as_str(),
+        "rpc": candidate.rpc.as_str(),
+        "stake": candidate.stake.to_string(),
+        "releases": candidate.releases.iter().map(release).collect::<Vec<_>>(),
+        "nodes": candidate.nodes.to_vec(),
+        "standing": standing,
+        "registered_height": candidate.registered,
+        "missed": candidate.missed,
     })
 }
 

@@ -129,8 +129,8 @@ fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -
         grants.push((account, tft(OPERATOR_GRANT_TFT)?));
     }
     let rpc = drawn_address()?;
-    let settings =
-        role::validator::Settings { grid: grid.to_path_buf(), rpc, engine: drawn_address()? };
+    let engine = drawn_address()?;
+    let settings = role::validator::Settings { grid: grid.to_path_buf(), rpc, engine };
     role::write_settings(validator_dir, &settings)?;
     let key = role::key(validator_dir)?.public();
     let foundation = SigningKey::from_seed(seed.derive(FOUNDATION, b"")).public();
@@ -138,7 +138,11 @@ fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -
         name: Text::new("local grid")?,
         kind: GridKind::Local,
         time: now()?,
-        validators: List::new(vec![Validator { key, address: Text::new(rpc.to_string())? }])?,
+        validators: List::new(vec![Validator {
+            key,
+            engine: Text::new(engine.to_string())?,
+            rpc: Text::new(rpc.to_string())?,
+        }])?,
         parameters: Parameters::default(),
         foundation: foundation.into(),
         grants: List::new(grants)?,

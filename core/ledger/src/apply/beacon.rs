@@ -8,7 +8,8 @@ use crate::beacon;
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::key::{TheBeacon, TheEpoch};
-use crate::object::{Beacon, EpochState};
+use crate::limits::VALIDATORS_MAX;
+use crate::object::{Beacon, EpochState, Turn};
 use crate::overlay::Overlay;
 
 /// Free for a validator that holds a seat, in the epoch that runs, if it did not commit in it yet.
@@ -35,6 +36,23 @@ pub(super) fn admit_turn(
 }
 
 impl Work<'_> {
+    /// New members take turns; former ones do no more, but for a secret that they still owe.
+    pub(super) fn reseat_beacon(&mut self, members: &[PublicKey]) -> Result<(), StateError> {
+        let old = self.overlay.must(&TheBeacon)?.turns.into_vec();
+        let is_known = |key: &PublicKey| old.iter().any(|turn| turn.validator == *key);
+        let mut turns: Vec<_> =
+            members.iter().filter(|key| !is_known(key)).copied().map(Turn::of).collect();
+        let (seated, mut gone): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|turn| members.contains(&turn.validator));
+        turns.extend(seated);
+        gone.retain(|turn| turn.sealed.is_some() && turn.revealed.is_none());
+        gone.truncate(VALIDATORS_MAX.saturating_sub(turns.len()));
+        turns.extend(gone);
+        turns.sort_by_key(|turn| turn.validator);
+        self.overlay.put(&TheBeacon, beacon_of(turns));
+        Ok(())
+    }
+
     /// The turn was admitted.
     pub(super) fn turn_beacon(
         &mut self,
@@ -74,17 +92,27 @@ impl Work<'_> {
         });
         let mix = beacon::mix(&over.seed, revealed);
         let mut turns = beacon.turns.into_vec();
+        let mut withheld = Vec::new();
         for turn in &mut turns {
             let is_withheld = turn.sealed.is_some() && turn.revealed.is_none() && skipped == 0;
-            turn.missed = turn.missed.saturating_add(u64::from(is_withheld));
+            if is_withheld {
+                turn.missed = turn.missed.saturating_add(1);
+                withheld.push(turn.validator);
+            }
             turn.sealed = turn.next.take();
             turn.revealed = None;
         }
+        // Who lost its seat stayed for the secret that it owed.
+        let seats = self.seats()?;
+        turns.retain(|turn| seats.members.iter().any(|seat| seat.validator == turn.validator));
         self.overlay.put(&TheBeacon, beacon_of(turns));
+        for validator in withheld {
+            self.miss_duty(validator)?;
+        }
         Ok(beacon::delay(mix, self.parameters.capacity.beacon_steps))
     }
 }
 
-fn beacon_of(turns: Vec<crate::object::Turn>) -> Beacon {
-    Beacon { turns: List::new(turns).expect("as many as there were") }
+fn beacon_of(turns: Vec<Turn>) -> Beacon {
+    Beacon { turns: List::new(turns).expect("as many as there are seats at most") }
 }

@@ -273,7 +273,7 @@ impl Work<'_> {
     }
 
     /// Moves tokens from an account into escrow.
-    fn lock(&mut self, owner: AccountId, amount: Amount) -> Done {
+    pub(super) fn lock(&mut self, owner: AccountId, amount: Amount) -> Done {
         self.debit(owner, amount)?;
         let mut totals = self.totals()?;
         totals.escrow = totals
@@ -285,7 +285,7 @@ impl Work<'_> {
     }
 
     /// Takes tokens out of escrow; the caller credits them.
-    fn unlock(&mut self, amount: Amount) -> Done {
+    pub(super) fn unlock(&mut self, amount: Amount) -> Done {
         let mut totals = self.totals()?;
         totals.escrow = totals
             .escrow

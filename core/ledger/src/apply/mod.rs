@@ -9,6 +9,7 @@ mod beacon;
 mod contract;
 mod epoch;
 mod farm;
+mod seats;
 mod twin;
 mod witness;
 
@@ -57,7 +58,13 @@ impl<'a> Work<'a> {
     /// What a block does before its transactions, even an empty one: a few reads, and nothing
     /// else unless something is due.
     fn begin(&mut self) -> Result<(), StateError> {
+        self.begin_term()?;
         self.begin_epoch()
+    }
+
+    /// What a block does after its transactions.
+    fn end(&mut self) -> Result<(), StateError> {
+        self.end_term()
     }
 
     /// Applies one transaction whole, or not at all.
@@ -84,7 +91,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Applied {
+    pub(crate) fn finish(mut self) -> Result<Applied, StateError> {
+        self.end()?;
         self.events.append(&mut self.own_events);
         let base = self.overlay.base().clone();
         let changes = self.overlay.into_changes();
@@ -94,7 +102,7 @@ impl<'a> Work<'a> {
             let batch = changes.iter().map(|(key, value)| (&**key, value.as_deref()));
             base.with_map(base.map().update(batch))
         };
-        Applied {
+        Ok(Applied {
             height: self.height,
             time: self.now,
             root: state.root(),
@@ -102,7 +110,7 @@ impl<'a> Work<'a> {
             changes,
             events: self.events,
             receipts: self.receipts,
-        }
+        })
     }
 
     /// Returns who paid the fee.
@@ -143,6 +151,14 @@ impl<'a> Work<'a> {
             Action::ReportWitness { epoch, verdicts } => {
                 self.report_witness(from, *epoch, verdicts)
             }
+            Action::RegisterCandidate(new) => self.register_candidate(from, new),
+            Action::UpdateCandidate { validator, engine, rpc, nodes } => {
+                self.update_candidate(from, *validator, engine, rpc, nodes)
+            }
+            Action::RaiseStake { validator, amount } => self.raise_stake(from, *validator, *amount),
+            Action::LowerStake { validator, amount } => self.lower_stake(from, *validator, *amount),
+            Action::LeaveSeats { validator } => self.leave_seats(from, *validator),
+            Action::CollectStake { validator } => self.collect_stake(*validator),
         }?;
         Ok(payer)
     }

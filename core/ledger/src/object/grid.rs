@@ -66,4 +66,6 @@ pub struct Totals {
     pub contracts: u64,
     /// Twins registered.
     pub twins: u64,
+    /// Candidates for seats; [`Key::CandidateAt`] runs from 0 to below this.
+    pub candidates: u32,
 }

@@ -8,10 +8,12 @@ mod farm;
 mod grid;
 mod node;
 mod parameters;
+mod seat;
 mod twin;
+mod units;
 mod witness;
 
-use acre_types::{ContractId, FarmId, NodeId};
+use acre_types::{ContractId, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::{Handle, Key};
@@ -24,7 +26,12 @@ pub use farm::{Farm, FarmName};
 pub use grid::{Grid, GridKind, Totals};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, WitnessRecord};
 pub use parameters::{Fees, Parameters, Prices};
+pub use seat::{
+    Address, BackingNodes, Candidate, Release, Seat, SeatList, SeatRules, Seats, SeatsBy, Standing,
+    are_dialable,
+};
 pub use twin::{KeyRole, Twin, TwinKey, TwinKeys};
+pub use units::{capacity_units, proven_units};
 pub use witness::{Failures, Finding, Heard, Tally, Verdict, Verdicts, WHOLE};
 
 /// What may stand in the map.
@@ -81,7 +88,10 @@ objects!(
     Grid,
     EpochState,
     Beacon,
-    Tally
+    Tally,
+    Seats,
+    Candidate,
+    PublicKey
 );
 
 impl AnyObject {
@@ -107,6 +117,11 @@ impl AnyObject {
             Key::Epoch => Self::EpochState(acre_codec::decode(bytes)?),
             Key::Beacon => Self::Beacon(acre_codec::decode(bytes)?),
             Key::Tally(_) => Self::Tally(acre_codec::decode(bytes)?),
+            Key::Seats => Self::Seats(acre_codec::decode(bytes)?),
+            Key::Candidate(_) => Self::Candidate(acre_codec::decode(bytes)?),
+            Key::CandidateAt(_) | Key::CandidateOf(_) => {
+                Self::PublicKey(acre_codec::decode(bytes)?)
+            }
         })
     }
 }

@@ -4,6 +4,7 @@ use acre_types::Amount;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::epoch::CapacityRules;
+use super::seat::SeatRules;
 use crate::error::GenesisError;
 
 /// Everything that a vote may change; set by genesis first.
@@ -15,6 +16,8 @@ pub struct Parameters {
     pub prices: Prices,
     /// How capacity is proven.
     pub capacity: CapacityRules,
+    /// Who makes blocks.
+    pub seats: SeatRules,
 }
 
 impl Parameters {
@@ -25,7 +28,8 @@ impl Parameters {
     pub fn check(&self) -> Result<(), GenesisError> {
         self.fees.check()?;
         self.prices.check()?;
-        self.capacity.check()
+        self.capacity.check()?;
+        self.seats.check()
     }
 
     /// Least fee of a signed transaction of so many bytes.

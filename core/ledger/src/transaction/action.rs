@@ -3,14 +3,16 @@
 use acre_codec::List;
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Country, Digest, Epoch, FarmId, NodeId, Profile,
-    PublicKey, Text,
+    PublicKey, Signature, Text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::SignedJoinToken;
 use crate::key::Handle;
 use crate::limits::{PLACES_MAX, TEXT_BYTES_MAX};
-use crate::object::{Addresses, Capacity, FarmName, NodeState, Places, TwinKeys, Verdicts};
+use crate::object::{
+    Address, Addresses, BackingNodes, Capacity, FarmName, NodeState, Places, TwinKeys, Verdicts,
+};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -124,6 +126,45 @@ pub enum Action {
         /// At least one.
         verdicts: Verdicts,
     },
+    /// Stands for a seat; `from` gives the stake.
+    RegisterCandidate(NewCandidate),
+    /// Replaces addresses and nodes of the own candidate; a seat takes them with the next term.
+    UpdateCandidate {
+        /// Which.
+        validator: PublicKey,
+        /// Where other validators reach it.
+        engine: Address,
+        /// Where readers ask it.
+        rpc: Address,
+        /// Nodes of `from` that stand behind it.
+        nodes: BackingNodes,
+    },
+    /// Adds to the stake of the own candidate.
+    RaiseStake {
+        /// Which.
+        validator: PublicKey,
+        /// How much, more than zero.
+        amount: Amount,
+    },
+    /// Asks for part of the stake of the own candidate, to be collected some terms later.
+    LowerStake {
+        /// Which.
+        validator: PublicKey,
+        /// How much, more than zero.
+        amount: Amount,
+    },
+    /// Gives up the seat or the wish for one. What is staked comes back some terms after the seat
+    /// is lost.
+    LeaveSeats {
+        /// Which.
+        validator: PublicKey,
+    },
+    /// Pays back what is due of a stake, and removes a candidate that left and has no more. Anyone
+    /// may do this.
+    CollectStake {
+        /// Which.
+        validator: PublicKey,
+    },
 }
 
 impl Action {
@@ -133,6 +174,23 @@ impl Action {
     pub const fn is_duty(&self) -> bool {
         matches!(self, Self::TurnBeacon { .. } | Self::ReportWitness { .. })
     }
+}
+
+/// One who stands for a seat.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NewCandidate {
+    /// Will sign its votes.
+    pub validator: PublicKey,
+    /// By `validator` over a [`super::Possession`].
+    pub possession: Signature,
+    /// Where other validators reach it: an IP address and a port.
+    pub engine: Address,
+    /// Where readers ask it: host and port.
+    pub rpc: Address,
+    /// Locked at once; may be zero where stake does not decide.
+    pub stake: Amount,
+    /// Nodes of `from` that stand behind it.
+    pub nodes: BackingNodes,
 }
 
 /// What a node says of itself when it joins.

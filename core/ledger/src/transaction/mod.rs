@@ -19,7 +19,7 @@ use crate::error::Refusal;
 use crate::limits::TRANSACTION_BYTES_MAX;
 use crate::object::Parameters;
 
-pub use action::{Action, NewContract, NodeOffer};
+pub use action::{Action, NewCandidate, NewContract, NodeOffer};
 
 /// An owner's consent that a node joins a farm.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -55,6 +55,20 @@ impl SignedJoinToken {
         let signature = owner.sign(&token);
         Self { token, signature }
     }
+}
+
+/// What a validator key signs to show that it stands for an account: nobody can register the key
+/// of another.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Possession {
+    /// The grid.
+    pub chain: Digest,
+    /// Gives the stake.
+    pub account: AccountId,
+}
+
+impl Domain for Possession {
+    const DOMAIN: &'static str = "acre/possession/1";
 }
 
 /// An instruction to the ledger.

@@ -7,12 +7,17 @@ use acre_ledger::{
     Action, Addresses, Applied, Built, Capacity, Event, Genesis, GridKind, JoinToken, NodeOffer,
     Parameters, Refusal, SignedJoinToken, State, Transaction, Validator, Verified, build_block,
 };
-use acre_types::{
-    AccountId, Amount, Bytes, Digest, FarmId, Height, NodeId, PublicKey, Text, UnixMs,
-};
+use acre_types::{AccountId, Amount, Bytes, Digest, FarmId, Height, NodeId, Text, UnixMs};
 
 pub(crate) fn key(number: u8) -> SigningKey {
     SigningKey::from_seed(Secret::new([number; 32]))
+}
+
+/// Keys that are none of [`key`]'s.
+pub(crate) fn wide_key(number: u32) -> SigningKey {
+    let mut seed = [0xaa; 32];
+    seed[..4].copy_from_slice(&number.to_le_bytes());
+    SigningKey::from_seed(Secret::new(seed))
 }
 
 pub(crate) fn account(number: u8) -> AccountId {
@@ -23,10 +28,13 @@ pub(crate) fn node(number: u8) -> NodeId {
     key(number).public().into()
 }
 
+/// The one validator of a genesis.
+pub(crate) const VALIDATOR: u8 = 250;
 pub(crate) const FOUNDATION: AccountId = AccountId([0xf0; 32]);
 
 pub(crate) fn genesis(parameters: Parameters, grants: Vec<(AccountId, Amount)>) -> Genesis {
-    let validator = Validator { key: PublicKey([1; 32]), address: text("127.0.0.1:1") };
+    let (engine, rpc) = (text("127.0.0.1:1"), text("127.0.0.1:2"));
+    let validator = Validator { key: key(VALIDATOR).public(), engine, rpc };
     Genesis {
         name: text("test grid"),
         kind: GridKind::Local,
@@ -98,6 +106,23 @@ impl Grid {
 
     pub(crate) fn signed(&self, from: u8, action: Action) -> Verified {
         Verified::new(self.transaction(from, action).sign(&key(from))).unwrap()
+    }
+
+    /// As [`Grid::signed`], by any key for its own account.
+    pub(crate) fn signed_by(&self, key: &SigningKey, action: Action) -> Verified {
+        let from = AccountId::from(key.public());
+        let nonce = self.state.read(&from).unwrap().unwrap_or_default().nonce;
+        let transaction = Transaction { chain: self.chain(), from, nonce, fee: Amount(0), action };
+        let transaction = transaction.with_least_fee(&self.state.parameters().unwrap());
+        Verified::new(transaction.sign(key)).unwrap()
+    }
+
+    /// A block without transactions.
+    pub(crate) fn idle_block(&mut self) -> Applied {
+        let applied = self.build(&[]).applied;
+        self.state = applied.state.clone();
+        self.height += 1;
+        applied
     }
 
     pub(crate) fn build(&self, candidates: &[Verified]) -> Built {

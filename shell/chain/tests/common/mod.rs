@@ -22,7 +22,8 @@ pub(crate) fn key(number: u8) -> SigningKey {
 pub(crate) fn genesis(validators: &[SigningKey]) -> Genesis {
     let validators = validators.iter().map(|key| GenesisValidator {
         key: key.public(),
-        address: Text::new("127.0.0.1:1").unwrap(),
+        engine: Text::new("127.0.0.1:1").unwrap(),
+        rpc: Text::new("127.0.0.1:2").unwrap(),
     });
     let rich = (1..=5).map(|n| (AccountId::from(key(n).public()), Amount::tft(1_000_000).unwrap()));
     Genesis {

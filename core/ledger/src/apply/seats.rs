@@ -1,0 +1,520 @@
+//! Candidates, their stake, and who sits in the next term.
+//!
+//! In the last block of a term, after its transactions, candidates are ranked: those eligible
+//! before those that are not, then by weight, then those that sit before those that do not, then
+//! by the height of registration, then by key. Not eligible and not seated is not ranked at all;
+//! who wants to leave is not either. The first `seats_max` of them should sit.
+//!
+//! Not more than one third of the seats change from one term to the next: of n seats,
+//! max(1, floor((n - 1) / 3)). So of the new members at most as many are strangers as may fail
+//! without stopping a quorum (from n = 4 on), even if every newcomer is absent or not up to date;
+//! two thirds of those who signed the hand-over go on signing, so nobody takes the seats of honest
+//! members within a term, and a reader who trusts the old set meets it in the new one. The
+//! first block of the next term makes them members.
+
+use std::collections::BTreeSet;
+
+use acre_codec::List;
+use acre_types::{AccountId, Amount, NodeId, PublicKey};
+
+use super::{Done, Work};
+use crate::error::{Refusal, StateError};
+use crate::event::Event;
+use crate::key::{CandidateAt, CandidateBy, CandidateOf, TheSeats, TheTotals};
+use crate::limits::{CANDIDATES_MAX, RELEASES_MAX};
+use crate::object::{
+    Address, BackingNodes, Candidate, Node, NodeState, Release, Seat, SeatList, Seats, SeatsBy,
+    Standing, are_dialable, proven_units,
+};
+use crate::transaction::{NewCandidate, Possession};
+
+const BAD_STAKE: Refusal = Refusal::OutOfRange { what: "the stake" };
+
+/// A candidate on the day of reckoning; ordered from the best to the worst.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// 0 if eligible.
+    tier: u8,
+    weight: std::cmp::Reverse<u64>,
+    /// 0 if seated.
+    newcomer: u8,
+    registered: u64,
+    key: PublicKey,
+}
+
+impl Work<'_> {
+    /// In the first block of a term those who were chosen take their seats.
+    pub(super) fn begin_term(&mut self) -> Result<(), StateError> {
+        let mut seats = self.seats()?;
+        let term = self.parameters.seats.term_of(self.height);
+        if term <= seats.term {
+            return Ok(());
+        }
+        seats.term = term;
+        let next = std::mem::take(&mut seats.next);
+        if !next.is_empty() {
+            let keys: Vec<_> = next.iter().map(|seat| seat.validator).collect();
+            self.reseat_beacon(&keys)?;
+            seats.members = next;
+        }
+        self.overlay.put(&TheSeats, seats);
+        Ok(())
+    }
+
+    /// In the last block of a term the next members are chosen.
+    pub(super) fn end_term(&mut self) -> Result<(), StateError> {
+        if !self.parameters.seats.is_last(self.height) {
+            return Ok(());
+        }
+        let mut seats = self.seats()?;
+        let candidates = self.candidates()?;
+        let members: Vec<_> = seats.members.iter().map(|seat| seat.validator).collect();
+        let ranked = self.ranked(&members, &candidates)?;
+        let seats_max = usize::try_from(self.parameters.seats.seats_max).unwrap_or(usize::MAX);
+        let chosen = choose(&members, &ranked, seats_max);
+        let next = chosen.iter().filter_map(|key| seat_of(*key, &candidates, &seats)).collect();
+        seats.next = SeatList::new(next).map_err(|_| StateError::Books { what: "seats" })?;
+        let next_term = seats.term.saturating_add(1);
+        self.overlay.put(&TheSeats, seats);
+        for (key, candidate) in candidates {
+            if candidate.standing == Standing::Leaving && !chosen.contains(&key) {
+                self.let_go(key, candidate, next_term)?;
+            }
+        }
+        let list = |keys: Vec<PublicKey>| List::new(keys).expect("part of a list of seats");
+        let is_new = |key: &&PublicKey| !members.contains(key);
+        let joined = chosen.iter().filter(is_new).copied().collect();
+        let left = members.iter().filter(|key| !chosen.contains(key)).copied().collect();
+        let (joined, left) = (list(joined), list(left));
+        self.own_events.push(Event::SeatsChosen { term: next_term, joined, left });
+        Ok(())
+    }
+
+    pub(super) fn register_candidate(&mut self, from: AccountId, new: &NewCandidate) -> Done {
+        check_addresses(&new.engine, &new.rpc)?;
+        let validator = new.validator;
+        let exists = self.overlay.get(&CandidateBy(validator))?.is_some()
+            || self.overlay.get(&CandidateOf(from))?.is_some();
+        if exists {
+            return Err(Refusal::CandidateExists.into());
+        }
+        self.check_backing(from, &new.nodes)?;
+        let possession = Possession { chain: self.overlay.base().grid().chain, account: from };
+        acre_crypto::verify(&validator, &possession, &new.possession)
+            .map_err(|_| Refusal::BadPossession { validator })?;
+        self.make_room(new.stake)?;
+        self.lock(from, new.stake)?;
+        let mut totals = self.totals()?;
+        let index = totals.candidates;
+        totals.candidates = super::next(index)?;
+        self.overlay.put(&TheTotals, totals);
+        self.overlay.put(&CandidateAt(index), validator);
+        self.overlay.put(&CandidateOf(from), validator);
+        let candidate = Candidate {
+            account: from,
+            engine: new.engine.clone(),
+            rpc: new.rpc.clone(),
+            stake: new.stake,
+            releases: List::default(),
+            nodes: new.nodes.clone(),
+            standing: Standing::Standing,
+            registered: self.height,
+            index,
+            missed: 0,
+        };
+        self.overlay.put(&CandidateBy(validator), candidate);
+        self.events.push(Event::CandidateRegistered { validator, account: from });
+        Ok(())
+    }
+
+    pub(super) fn update_candidate(
+        &mut self,
+        from: AccountId,
+        validator: PublicKey,
+        engine: &Address,
+        rpc: &Address,
+        nodes: &BackingNodes,
+    ) -> Done {
+        check_addresses(engine, rpc)?;
+        let old = self.own_candidate(from, validator)?;
+        let (engine, rpc, nodes) = (engine.clone(), rpc.clone(), nodes.clone());
+        let new = Candidate { engine, rpc, nodes, ..old.clone() };
+        if new == old {
+            return Err(Refusal::NothingToDo.into());
+        }
+        self.check_backing(from, &new.nodes)?;
+        self.update(validator, new)
+    }
+
+    pub(super) fn raise_stake(
+        &mut self,
+        from: AccountId,
+        validator: PublicKey,
+        amount: Amount,
+    ) -> Done {
+        let mut candidate = self.own_candidate(from, validator)?;
+        if amount == Amount::ZERO {
+            return Err(BAD_STAKE.into());
+        }
+        if candidate.standing == Standing::Leaving {
+            return Err(Refusal::IsLeaving { validator }.into());
+        }
+        candidate.stake = candidate.stake.checked_add(amount).ok_or(BAD_STAKE)?;
+        self.lock(from, amount)?;
+        self.update(validator, candidate)
+    }
+
+    pub(super) fn lower_stake(
+        &mut self,
+        from: AccountId,
+        validator: PublicKey,
+        amount: Amount,
+    ) -> Done {
+        let mut candidate = self.own_candidate(from, validator)?;
+        if amount == Amount::ZERO {
+            return Err(BAD_STAKE.into());
+        }
+        let left = candidate.stake.checked_sub(amount).ok_or(BAD_STAKE)?;
+        let seats = self.seats()?;
+        if let SeatsBy::Stake { min } = self.parameters.seats.by
+            && left < min
+            && is_seated(&seats, validator)
+        {
+            return Err(Refusal::StakeHeld { wanted: min, left }.into());
+        }
+        candidate.stake = left;
+        self.unbond(&mut candidate, amount, seats.term)?;
+        self.update(validator, candidate)
+    }
+
+    pub(super) fn leave_seats(&mut self, from: AccountId, validator: PublicKey) -> Done {
+        let mut candidate = self.own_candidate(from, validator)?;
+        if candidate.standing == Standing::Leaving {
+            return Err(Refusal::NothingToDo.into());
+        }
+        candidate.standing = Standing::Leaving;
+        let seats = self.seats()?;
+        if is_seated(&seats, validator) {
+            return self.update(validator, candidate);
+        }
+        self.events.push(Event::CandidateUpdated { validator });
+        self.let_go(validator, candidate, seats.term)?;
+        Ok(())
+    }
+
+    pub(super) fn collect_stake(&mut self, validator: PublicKey) -> Done {
+        let mut candidate = self.candidate(validator)?;
+        let seats = self.seats()?;
+        let (due, held): (Vec<_>, Vec<_>) =
+            candidate.releases.iter().copied().partition(|release| release.term <= seats.term);
+        let amount = sum(&due)?;
+        if amount == Amount::ZERO {
+            return Err(Refusal::NothingToDo.into());
+        }
+        self.unlock(amount)?;
+        self.credit(candidate.account, amount)?;
+        candidate.releases = List::new(held).expect("part of the same list");
+        self.events.push(Event::CandidateUpdated { validator });
+        if is_spent(&candidate) && !is_seated(&seats, validator) {
+            self.remove_candidate(validator, &candidate)?;
+        } else {
+            self.overlay.put(&CandidateBy(validator), candidate);
+        }
+        Ok(())
+    }
+
+    /// A duty of a seat was missed (a reveal of the beacon): counts it, and burns
+    /// `missed_penalty` of the stake, or what there is. Returns what was burned.
+    pub(super) fn miss_duty(&mut self, validator: PublicKey) -> Result<Amount, StateError> {
+        let Some(mut candidate) = self.overlay.get(&CandidateBy(validator))? else {
+            return Ok(Amount::ZERO);
+        };
+        candidate.missed = candidate.missed.saturating_add(1);
+        let mut wanted = self.parameters.seats.missed_penalty;
+        let mut taken = take(&mut candidate.stake, &mut wanted);
+        let mut releases = candidate.releases.into_vec();
+        for release in &mut releases {
+            taken = Amount(taken.0.saturating_add(take(&mut release.amount, &mut wanted).0));
+        }
+        releases.retain(|release| release.amount != Amount::ZERO);
+        candidate.releases = List::new(releases).expect("not longer than before");
+        self.overlay.put(&CandidateBy(validator), candidate);
+        if taken != Amount::ZERO {
+            let mut totals = self.totals()?;
+            let what = "a penalty is more than was staked";
+            totals.escrow = totals.escrow.checked_sub(taken).ok_or(StateError::Books { what })?;
+            totals.burned = totals.burned.checked_add(taken).ok_or(StateError::Books { what })?;
+            self.overlay.put(&TheTotals, totals);
+            self.own_events.push(Event::CandidatePenalized { validator, amount: taken });
+        }
+        Ok(taken)
+    }
+
+    pub(super) fn seats(&mut self) -> Result<Seats, StateError> {
+        self.overlay.must(&TheSeats)
+    }
+
+    fn candidate(&mut self, validator: PublicKey) -> Done<Candidate> {
+        let candidate = self.overlay.get(&CandidateBy(validator))?;
+        Ok(candidate.ok_or(Refusal::NoSuchCandidate { validator })?)
+    }
+
+    fn own_candidate(&mut self, from: AccountId, validator: PublicKey) -> Done<Candidate> {
+        let candidate = self.candidate(validator)?;
+        if candidate.account != from {
+            return Err(Refusal::NotYours { what: "the candidate" }.into());
+        }
+        Ok(candidate)
+    }
+
+    fn update(&mut self, validator: PublicKey, candidate: Candidate) -> Done {
+        self.overlay.put(&CandidateBy(validator), candidate);
+        self.events.push(Event::CandidateUpdated { validator });
+        Ok(())
+    }
+
+    fn candidates(&mut self) -> Result<Vec<(PublicKey, Candidate)>, StateError> {
+        let mut all = Vec::new();
+        for index in 0..self.totals()?.candidates {
+            let Some(key) = self.overlay.get(&CandidateAt(index))? else { continue };
+            if let Some(candidate) = self.overlay.get(&CandidateBy(key))? {
+                all.push((key, candidate));
+            }
+        }
+        Ok(all)
+    }
+
+    fn ranked(
+        &mut self,
+        members: &[PublicKey],
+        candidates: &[(PublicKey, Candidate)],
+    ) -> Result<Vec<PublicKey>, StateError> {
+        let mut ranks = Vec::new();
+        for (key, candidate) in candidates {
+            if candidate.standing == Standing::Leaving {
+                continue;
+            }
+            let weight = self.weight_of(*key, candidate)?;
+            let is_member = members.contains(key);
+            if weight.is_none() && !is_member {
+                continue;
+            }
+            ranks.push(Rank {
+                tier: u8::from(weight.is_none()),
+                weight: std::cmp::Reverse(weight.unwrap_or(0)),
+                newcomer: u8::from(!is_member),
+                registered: candidate.registered.0,
+                key: *key,
+            });
+        }
+        ranks.sort();
+        Ok(ranks.into_iter().map(|rank| rank.key).collect())
+    }
+
+    /// What a candidate weighs, or `None` if it is not eligible.
+    fn weight_of(
+        &mut self,
+        _validator: PublicKey,
+        candidate: &Candidate,
+    ) -> Result<Option<u64>, StateError> {
+        match self.parameters.seats.by {
+            SeatsBy::Fixed => Ok(None),
+            SeatsBy::Stake { min } => Ok((candidate.stake >= min).then_some(candidate.stake.0)),
+            SeatsBy::ProvenCapacity { min } => {
+                let mut units = 0_u64;
+                for id in candidate.nodes.iter() {
+                    let node = self.overlay.get(id)?;
+                    let own = node.filter(|node| is_backed_by(node, candidate.account));
+                    units = units.saturating_add(own.as_ref().map_or(0, proven_units));
+                }
+                Ok((units >= min).then_some(units))
+            }
+        }
+    }
+
+    /// Distinct nodes of this operator.
+    fn check_backing(&mut self, operator: AccountId, nodes: &[NodeId]) -> Done {
+        let mut seen = BTreeSet::new();
+        for id in nodes {
+            let node = self.overlay.get(id)?.ok_or(Refusal::NoSuchNode { node: *id })?;
+            if node.operator != operator {
+                return Err(Refusal::NotYours { what: "the node" }.into());
+            }
+            if !seen.insert(*id) {
+                return Err(Refusal::OutOfRange { what: "a node named twice" }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// If all places are taken, that of the candidate without a seat that staked least, if less than
+    /// `stake`. It gets everything back at once.
+    fn make_room(&mut self, stake: Amount) -> Done {
+        let candidates = self.totals()?.candidates;
+        if candidates < CANDIDATES_MAX {
+            return Ok(());
+        }
+        let seats = self.seats()?;
+        let all = self.candidates()?;
+        let free = all.into_iter().filter(|(key, _)| !is_seated(&seats, *key));
+        let least = free.min_by_key(|(key, candidate)| (candidate.stake, *key));
+        let no_room = Refusal::NoRoom { candidates, given: stake };
+        let (key, candidate) = least.ok_or(no_room.clone())?;
+        if candidate.stake >= stake {
+            return Err(no_room.into());
+        }
+        let held = sum(&candidate.releases)?;
+        let all = held.checked_add(candidate.stake).ok_or(BAD_STAKE)?;
+        self.unlock(all)?;
+        self.credit(candidate.account, all)?;
+        self.remove_candidate(key, &candidate)?;
+        Ok(())
+    }
+
+    /// Sends the stake of one that left on its way back, or removes it if there is none.
+    fn let_go(
+        &mut self,
+        validator: PublicKey,
+        mut candidate: Candidate,
+        term: u64,
+    ) -> Result<(), StateError> {
+        let stake = std::mem::take(&mut candidate.stake);
+        if stake != Amount::ZERO {
+            self.unbond(&mut candidate, stake, term)?;
+        }
+        if is_spent(&candidate) {
+            return self.remove_candidate(validator, &candidate);
+        }
+        self.overlay.put(&CandidateBy(validator), candidate);
+        Ok(())
+    }
+
+    /// Puts `amount` among what comes back; if there are too many parts, to the last of them.
+    fn unbond(
+        &self,
+        candidate: &mut Candidate,
+        amount: Amount,
+        term: u64,
+    ) -> Result<(), StateError> {
+        // The rest of this term does not count.
+        let whole_terms = self.parameters.seats.unbonding_terms.saturating_add(1);
+        let term = term.saturating_add(whole_terms);
+        let mut releases = std::mem::take(&mut candidate.releases).into_vec();
+        let is_full = releases.len() >= RELEASES_MAX;
+        match releases.last_mut() {
+            Some(last) if last.term == term || is_full => {
+                let what = "stakes are more than was minted";
+                last.amount = last.amount.checked_add(amount).ok_or(StateError::Books { what })?;
+                last.term = last.term.max(term);
+            }
+            _ => releases.push(Release { amount, term }),
+        }
+        candidate.releases = List::new(releases).expect("merged when full");
+        Ok(())
+    }
+
+    /// The last of the index takes its place.
+    fn remove_candidate(
+        &mut self,
+        validator: PublicKey,
+        candidate: &Candidate,
+    ) -> Result<(), StateError> {
+        let mut totals = self.totals()?;
+        let what = "there are fewer candidates than were registered";
+        let last = totals.candidates.checked_sub(1).ok_or(StateError::Books { what })?;
+        totals.candidates = last;
+        self.overlay.put(&TheTotals, totals);
+        let moved = self.overlay.must(&CandidateAt(last))?;
+        if moved != validator {
+            let mut other = self.overlay.must(&CandidateBy(moved))?;
+            other.index = candidate.index;
+            self.overlay.put(&CandidateBy(moved), other);
+            self.overlay.put(&CandidateAt(candidate.index), moved);
+        }
+        self.overlay.remove(&CandidateAt(last))?;
+        self.overlay.remove(&CandidateOf(candidate.account))?;
+        self.overlay.remove(&CandidateBy(validator))?;
+        self.own_events.push(Event::CandidateRemoved { validator });
+        Ok(())
+    }
+}
+
+/// The next members. `ranked` holds all who may sit, from the best; members that are not among them
+/// want to leave or have to. If nobody may sit, all stay.
+fn choose(members: &[PublicKey], ranked: &[PublicKey], seats_max: usize) -> Vec<PublicKey> {
+    let wanted = ranked.get(..seats_max.min(ranked.len())).unwrap_or(ranked);
+    if wanted.is_empty() {
+        return members.to_vec();
+    }
+    let changes_max = (members.len().saturating_sub(1) / 3).max(1);
+    let newcomers: Vec<_> = wanted.iter().filter(|key| !members.contains(key)).copied().collect();
+    let position = |key: &PublicKey| ranked.iter().position(|it| it == key);
+    let mut leavers: Vec<_> = members.iter().filter(|key| !wanted.contains(key)).copied().collect();
+    // Those that want to go first, then the worst.
+    leavers.sort_by_key(|key| std::cmp::Reverse(position(key).unwrap_or(usize::MAX)));
+    let mut leaving = leavers.len().min(changes_max);
+    if leaving >= members.len() && seats_max > 1 {
+        // The only member hands over first and goes a term later.
+        leaving = leaving.saturating_sub(1);
+    }
+    let staying = members.len().saturating_sub(leaving);
+    let joining = newcomers.len().min(changes_max).min(seats_max.saturating_sub(staying));
+    let gone: BTreeSet<_> = leavers.into_iter().take(leaving).collect();
+    let mut next: Vec<_> = members.iter().filter(|key| !gone.contains(key)).copied().collect();
+    next.extend(newcomers.into_iter().take(joining));
+    next.sort();
+    next
+}
+
+fn seat_of(
+    validator: PublicKey,
+    candidates: &[(PublicKey, Candidate)],
+    seats: &Seats,
+) -> Option<Seat> {
+    let candidate = candidates.iter().find(|(key, _)| *key == validator);
+    let as_candidate = candidate.map(|(_, candidate)| Seat {
+        validator,
+        engine: candidate.engine.clone(),
+        rpc: candidate.rpc.clone(),
+    });
+    as_candidate.or_else(|| seats.members.iter().find(|it| it.validator == validator).cloned())
+}
+
+fn is_seated(seats: &Seats, validator: PublicKey) -> bool {
+    seats.members.iter().chain(seats.next.iter()).any(|seat| seat.validator == validator)
+}
+
+/// Wants to go and has nothing left here.
+fn is_spent(candidate: &Candidate) -> bool {
+    candidate.standing == Standing::Leaving
+        && candidate.stake == Amount::ZERO
+        && candidate.releases.is_empty()
+}
+
+fn is_backed_by(node: &Node, account: AccountId) -> bool {
+    node.operator == account && node.state != NodeState::Retired
+}
+
+fn sum(releases: &[Release]) -> Result<Amount, StateError> {
+    let amounts = releases.iter().map(|release| release.amount);
+    let what = "stakes are more than was minted";
+    amounts
+        .into_iter()
+        .try_fold(Amount::ZERO, Amount::checked_add)
+        .ok_or(StateError::Books { what })
+}
+
+/// Moves as much as there is of what is wanted.
+fn take(held: &mut Amount, wanted: &mut Amount) -> Amount {
+    let taken = (*held).min(*wanted);
+    held.0 = held.0.saturating_sub(taken.0);
+    wanted.0 = wanted.0.saturating_sub(taken.0);
+    taken
+}
+
+fn check_addresses(engine: &Address, rpc: &Address) -> Done {
+    if are_dialable(engine, rpc) { Ok(()) } else { Err(Refusal::BadAddress.into()) }
+}
+
+#[cfg(test)]
+mod tests;
