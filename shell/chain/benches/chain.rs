@@ -100,8 +100,14 @@ fn blocks(accounts: usize) -> Result<(), Failure> {
             transactions: block.iter().map(Verified::id).collect(),
             events: acre_codec::encode(&applied.events),
         };
-        let commit =
-            Commit { height, id: [1; 32], header: &[2; 180], certificate: None, body: &body };
+        let commit = Commit {
+            height,
+            id: [1; 32],
+            header: &[2; 180],
+            certificate: None,
+            body: &body,
+            turn: None,
+        };
         let writing = Instant::now();
         let changes = applied.changes.iter().map(|(key, value)| (&**key, value.as_deref()));
         store.commit(&commit, changes)?;

@@ -21,6 +21,10 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time a client gives a submission: the validator's wait and the way.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// How long a client asks after a transaction that waits in a pool: a few dead leaders, and room in
+/// a full pool.
+pub const SUBMIT_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Pause between two rounds over all validators when none could be reached.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
 

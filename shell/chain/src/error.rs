@@ -252,6 +252,26 @@ pub enum Lie {
     /// An answer to another question.
     #[error("its reply does not fit the request")]
     Unfit,
+    /// The block is of a term before all that the reader knows validators of.
+    #[error("its block is of term {term}, before the reader's checkpoint")]
+    BeforeCheckpoint {
+        /// The term.
+        term: u64,
+    },
+    /// A header whose height and term do not belong together.
+    #[error("block {height} is not of term {term}")]
+    WrongTerm {
+        /// Its height.
+        height: Height,
+        /// The term it names.
+        term: u64,
+    },
+    /// What it calls a change of validators is none, or one before it was left out.
+    #[error("it shows no change of validators after term {term}")]
+    NoChange {
+        /// The term.
+        term: u64,
+    },
     /// It says that a transaction was committed, but the account does not show it.
     #[error("it claims a commit that the state does not show")]
     NotCommitted,

@@ -10,7 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,15 +19,17 @@ use acre_engine::{
     Header, Proposal, Verdict,
 };
 use acre_ledger::{
-    Applied, BlockError, Change, Event, Genesis, Key, Payload, Refusal, State, Verified,
-    apply_block, build_block,
+    Applied, BlockError, Change as LeafChange, Event, Genesis, Key, Lookup as _, Payload, Refusal,
+    SeatList, State, TheSeats, Verified, apply_block, build_block,
 };
 use acre_types::{AccountId, Digest, Height, UnixMs};
 use bytes::Bytes;
 
 use crate::error::{ChainError, Refused, StoreError};
+use crate::light::Change;
 use crate::limits::{OVERLAYS, RECENT_TRANSACTIONS};
 use crate::mempool::{Mempool, PoolLimits};
+use crate::protocol::Finality;
 use crate::shared::{Head, Shared, proof_of};
 use crate::store::{Body, Commit, Head as StoredHead, Loaded, Retention, Store};
 
@@ -222,7 +224,9 @@ impl Executor {
             events: encode_events(&applied.events),
         };
         let changes = applied.changes.iter().map(|(key, value)| (&**key, value.as_deref()));
-        let commit = Commit { height, id: block.id(), header: &header, certificate, body: &body };
+        let turn = turn_of(&applied.state, block, certificate)?;
+        let commit =
+            Commit { height, id: block.id(), header: &header, certificate, body: &body, turn };
         self.store.commit(&commit, changes)?;
 
         self.state = applied.state.clone();
@@ -348,8 +352,34 @@ impl Application for Executor {
     }
 }
 
+/// Proof that others sit after the term that this block ends; `None` if it ends none, or the same
+/// validators go on.
+fn turn_of(
+    state: &State,
+    block: &Block,
+    certificate: Option<&[u8]>,
+) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+    let Some(seats) = state.read(&TheSeats)? else { return Ok(None) };
+    if seats.next.is_empty() || has_keys_of(&seats.members, &seats.next) {
+        return Ok(None);
+    }
+    let term = block.header().epoch();
+    let proof = certificate.map(|bytes| proof_of(block.header().to_bytes(), bytes));
+    let Some(finality) = proof.as_ref().and_then(Finality::new) else {
+        tracing::warn!(term, "a change of validators came without its proof: others must show it");
+        return Ok(None);
+    };
+    let change = Change { finality, seats: state.prove(&TheSeats.key()) };
+    Ok(Some((term, acre_codec::encode(&change))))
+}
+
+fn has_keys_of(some: &SeatList, others: &SeatList) -> bool {
+    let keys = |seats: &SeatList| seats.iter().map(|seat| seat.validator).collect::<BTreeSet<_>>();
+    keys(some) == keys(others)
+}
+
 /// The accounts that a block changed.
-fn accounts_of(changes: &[Change]) -> Vec<AccountId> {
+fn accounts_of(changes: &[LeafChange]) -> Vec<AccountId> {
     let keys = changes.iter().map(|(key, _)| acre_codec::decode::<Key>(key));
     keys.filter_map(|key| match key {
         Ok(Key::Account(account)) => Some(account),

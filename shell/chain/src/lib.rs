@@ -9,6 +9,7 @@
 //! checker     signatures, on threads of their own, each peer in its turn
 //! relay       gives the other validators what our clients brought
 //! protocol    what travels; service and events answer it
+//! light       what a reader believes, and why: pure
 //! client      verified reads, submissions that are safe to repeat, events
 //! ```
 //!
@@ -25,6 +26,7 @@ pub mod defaults;
 mod error;
 mod events;
 pub mod executor;
+pub mod light;
 pub mod limits;
 pub mod mempool;
 mod metrics;

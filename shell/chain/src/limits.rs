@@ -165,3 +165,20 @@ const _: () = assert!(RELAY_TRANSACTIONS <= acre_ledger::limits::PAYLOAD_TRANSAC
 const _: () = assert!(acre_ledger::limits::TRANSACTION_BYTES_MAX < RELAY_BYTES);
 const _: () = assert!(RELAY_BYTES <= acre_net::limits::BODY_BYTES_MAX);
 const _: () = assert!(POOL_TURN <= POOL_PER_ACCOUNT as usize);
+
+/// Sets of validators in one checkpoint: a change in each term of ten minutes for a week; older ones
+/// are needed only to read old blocks.
+pub const CHECKPOINT_SETS_MAX: usize = 1_024;
+
+/// Bytes of one checkpoint.
+pub const CHECKPOINT_BYTES_MAX: usize =
+    64 + CHECKPOINT_SETS_MAX * (16 + 32 * acre_ledger::limits::SEATS_MAX);
+
+/// Changes of validators in one reply, by bytes; the reader asks again for the rest.
+pub const CHANGE_BYTES_PER_REPLY: usize = 2 << 20;
+
+/// Changes of validators in one reply.
+pub const CHANGES_PER_REPLY: usize = 64;
+
+/// Replies a reader follows at a time on its way through the changes of a long absence.
+pub const CHANGE_REPLIES_MAX: usize = 4_096;

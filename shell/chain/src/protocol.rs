@@ -18,7 +18,8 @@ use acre_types::{Digest, Height, Text};
 use bytes::Bytes;
 
 use crate::error::Refused;
-use crate::limits::{EVENTS_MAX, KEYS_PER_CALL, REASON_BYTES_MAX};
+use crate::light::Change;
+use crate::limits::{CHANGES_PER_REPLY, EVENTS_MAX, KEYS_PER_CALL, REASON_BYTES_MAX};
 
 /// Calls.
 pub const LEDGER: Service = Service::new("ledger/1");
@@ -78,6 +79,11 @@ pub enum Request {
         /// Its id.
         id: Digest,
     },
+    /// Proof of the changes of validators, oldest first.
+    Changes {
+        /// From the end of this term on.
+        after_term: u64,
+    },
 }
 
 /// A validator's answer.
@@ -123,6 +129,25 @@ pub enum Reply {
     NotReady(Text<REASON_BYTES_MAX>),
     /// The request does not decode.
     Malformed,
+    /// Changes of validators, the first ones if not all fit; none if there are no more.
+    Changes {
+        /// In the order in which they happened.
+        changes: List<Change, CHANGES_PER_REPLY>,
+    },
+}
+
+impl Reply {
+    /// The proof of finality that it carries, if its kind does.
+    #[must_use]
+    pub const fn finality(&self) -> Option<&Finality> {
+        match self {
+            Self::Committed { finality, .. }
+            | Self::Values { finality, .. }
+            | Self::Block { finality, .. } => Some(finality),
+            Self::Info(info) => info.head.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Where a validator says that it stands. Not proven.

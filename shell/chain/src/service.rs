@@ -12,7 +12,9 @@ use tokio::time::timeout;
 
 use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
 use crate::error::{Refused, StoreError};
-use crate::limits::{KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS};
+use crate::limits::{
+    CHANGE_BYTES_PER_REPLY, CHANGES_PER_REPLY, KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS,
+};
 use crate::mempool::{Admission, Origin, Outcome};
 use crate::protocol::{Finality, Info, Reply, Request};
 use crate::shared::{Head, Shared};
@@ -44,6 +46,7 @@ impl Ledger {
                 Some(height) => Reply::Found { height: Height(height) },
                 None => Reply::NotFound,
             }),
+            Request::Changes { after_term } => self.changes(after_term),
         };
         answered.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot read the ledger's store");
@@ -157,6 +160,16 @@ impl Ledger {
             oldest: Height(oldest),
             waiting: self.shared.pool().len() as u64,
         }))
+    }
+
+    fn changes(&self, after_term: u64) -> Result<Reply, StoreError> {
+        let turns = self.shared.reader.turns(after_term, CHANGE_BYTES_PER_REPLY)?;
+        let damaged = |_| StoreError::Damaged { what: "proof of a change of validators" };
+        let turns = turns.iter().take(CHANGES_PER_REPLY);
+        let changes = turns.map(|turn| acre_codec::decode(turn).map_err(damaged));
+        let changes = changes.collect::<Result<Vec<_>, _>>()?;
+        let changes = List::new(changes).expect("no more than fit, by the line above");
+        Ok(Reply::Changes { changes })
     }
 
     fn block(&self, height: Height) -> Result<Reply, StoreError> {

@@ -337,6 +337,7 @@ pub(crate) mod tests {
         let explorer = of_nobody().await;
         let block = |id| Final {
             height: Height(7),
+            term: 0,
             time: acre_types::UnixMs(0),
             root: Digest([0; 32]),
             id: Digest([id; 32]),

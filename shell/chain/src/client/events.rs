@@ -77,7 +77,7 @@ impl Events {
     /// [`ClientError::EventsGone`]: too much was missed; read the state and subscribe from its
     /// height. [`ClientError::NoValidators`].
     pub async fn next(&mut self) -> Result<BlockEvents, ClientError> {
-        if self.client.0.validators.is_empty() {
+        if self.client.in_turn().is_empty() {
             return Err(ClientError::NoValidators);
         }
         loop {
@@ -104,7 +104,12 @@ impl Events {
                     continue;
                 }
             };
-            match self.take(&frame) {
+            let mut taken = self.take(&frame);
+            if let Err(Broken::Lie(Lie::Certificate { .. })) = taken {
+                self.client.catch_up(peer).await;
+                taken = self.take(&frame);
+            }
+            match taken {
                 Ok(Some(block)) => return Ok(block),
                 Ok(None) => {}
                 Err(Broken::Gone(oldest)) => {
@@ -131,8 +136,10 @@ impl Events {
             self.pause = (self.pause * 2).min(PAUSE_MAX);
         }
         self.in_vain = true;
-        let validators = &self.client.0.validators;
-        let peer = validators[self.turn % validators.len()];
+        let validators = self.client.in_turn();
+        let Some(peer) = validators.get(self.turn % validators.len().max(1)).copied() else {
+            return;
+        };
         let dialed = self.client.0.endpoint.dial(peer, EVENTS).await;
         let failed = match dialed {
             Ok(stream) => {
@@ -160,7 +167,7 @@ impl Events {
             Frame::Gone { .. } => return Err(Lie::Unfit.into()),
             Frame::Full => return Err(Broken::Full),
         };
-        let block = self.client.0.trust.check(&finality)?;
+        let block = self.client.believe(&finality)?;
         if block.height < self.next || (self.part > 0 && block.height != self.next) {
             return Err(Lie::Unfit.into());
         }

@@ -11,6 +11,7 @@
 //! blocks  height -> codec of Head (header, certificate, size of the body)
 //! bodies  height -> codec of Body (transactions, their ids, events); absent if the block has none
 //! changes height -> entries  what the block changed; absent if nothing
+//! turns   term   -> bytes    proof that others sit after this term; only where they do
 //! buckets number -> entries  the leaves, as of some height not below the log's start
 //! ```
 //! A restart loads the buckets and replays the whole log over them. Changes are whole values, so
@@ -44,6 +45,7 @@ const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 const BODIES: TableDefinition<u64, &[u8]> = TableDefinition::new("bodies");
 const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
+const TURNS: TableDefinition<u64, &[u8]> = TableDefinition::new("turns");
 const BUCKET: TableDefinition<u16, &[u8]> = TableDefinition::new("buckets");
 
 const FORMAT: u32 = 1;
@@ -90,6 +92,8 @@ pub struct Commit<'a> {
     pub certificate: Option<&'a [u8]>,
     /// Transactions and events.
     pub body: &'a Body,
+    /// Proof that others sit after the term that this block ends: kept for ever.
+    pub turn: Option<(u64, Vec<u8>)>,
 }
 
 /// How much of the past is kept, and when buckets are rewritten.
@@ -344,6 +348,9 @@ impl Store {
         if !body.is_empty() {
             put(&transaction, BODIES, block.height, &body)?;
         }
+        if let Some((term, turn)) = &block.turn {
+            put(&transaction, TURNS, *term, turn)?;
+        }
         if !log.is_empty() {
             put(&transaction, CHANGES, block.height, &log)?;
             self.log.push(block.height, log.len() as u64);
@@ -458,6 +465,27 @@ impl Reader {
         self.get(BODIES, "body of a block", height)
     }
 
+    /// Proofs of changes of validators after this term and later, oldest first, until `enough`
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Closed`].
+    pub fn turns(&self, from: u64, enough: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let database = self.0.upgrade().ok_or(StoreError::Closed)?;
+        let transaction = database.begin_read().map_err(|e| reading(e.into()))?;
+        let table = transaction.open_table(TURNS).map_err(|e| reading(e.into()))?;
+        let (mut turns, mut bytes) = (Vec::new(), 0);
+        for row in table.range(from..).map_err(|e| reading(e.into()))? {
+            let (_, turn) = row.map_err(|e| reading(e.into()))?;
+            bytes += turn.value().len();
+            if bytes > enough && !turns.is_empty() {
+                break;
+            }
+            turns.push(turn.value().to_vec());
+        }
+        Ok(turns)
+    }
+
     fn get<T: Decode>(
         &self,
         table: TableDefinition<'static, u64, &'static [u8]>,
@@ -552,7 +580,7 @@ fn create(
             bucket::merge(&[], pending, |key, value| bucket::push(&mut blob, key, Some(value)))?;
             buckets.insert(number, blob.as_slice()).map_err(|e| failed(e.into()))?;
         }
-        for table in [BLOCKS, BODIES, CHANGES] {
+        for table in [BLOCKS, BODIES, CHANGES, TURNS] {
             open(&transaction, table)?.len().map_err(|e| failed(e.into()))?;
         }
         let mut meta = open(&transaction, META)?;

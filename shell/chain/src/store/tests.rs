@@ -152,7 +152,7 @@ fn commit(store: &mut Store, seed: u64, height: u64) -> Result<(), StoreError> {
     let id = digest(&height.to_le_bytes()).0;
     let (header, body) = ([low(height); 180], body(seed, height));
     let certificate = (!height.is_multiple_of(5)).then_some(&[9_u8; 120][..]);
-    let block = Commit { height, id, header: &header, certificate, body: &body };
+    let block = Commit { height, id, header: &header, certificate, body: &body, turn: None };
     let changes = changes(seed, height);
     store.commit(&block, changes.iter().map(|(key, value)| (&**key, value.as_deref())))
 }
@@ -308,7 +308,8 @@ fn empty_block_writes_next_to_nothing() {
             *written.lock().unwrap() = 0;
         }
         let certificate = Some(&[9_u8; 120][..]);
-        let block = Commit { height, id: [1; 32], header: &[3; 180], certificate, body: &body };
+        let block =
+            Commit { height, id: [1; 32], header: &[3; 180], certificate, body: &body, turn: None };
         store.commit(&block, []).unwrap();
     }
     let per_block = *written.lock().unwrap() / 200;

@@ -1,0 +1,141 @@
+//! Verified reads of any keys, of blocks, and of where a validator stands.
+
+use acre_codec::List;
+use acre_ledger::{Key, Lookup};
+use acre_types::{Digest, Height};
+
+use super::{Final, LedgerClient, Snapshot, Trouble, VerifiedBlock};
+use crate::error::{ClientError, Lie};
+use crate::limits::KEYS_PER_CALL;
+use crate::protocol::{Finality, Info, Reply, Request};
+
+impl LedgerClient {
+    /// `at_least` is what had been seen when the question was asked: an answer to another question
+    /// may overtake this one.
+    fn check_finality(&self, finality: &Finality, at_least: Height) -> Result<Final, Trouble> {
+        let block = self.believe(finality)?;
+        if block.height < at_least {
+            return Err(Trouble::Stale(block.height));
+        }
+        self.saw(&block);
+        Ok(block)
+    }
+
+    /// What stands at the first of these keys, all in one state: at least one of them, and mostly
+    /// all up to [`KEYS_PER_CALL`]. Ask again for the rest.
+    ///
+    /// # Errors
+    /// [`ClientError`] if no validator gives a provable answer.
+    pub async fn snapshot(&self, keys: &[Key]) -> Result<Snapshot, ClientError> {
+        let keys = &keys[..keys.len().min(KEYS_PER_CALL)];
+        let list = List::new(keys.to_vec()).expect("cut to its limit just now");
+        let at_least = self.seen();
+        let request = Request::Get { keys: list, at_least };
+        self.ask(request, |reply| match reply {
+            Reply::Values { finality, proofs } => {
+                let block = self.check_finality(&finality, at_least)?;
+                Ok(Snapshot::check(block, keys, proofs.into_vec())?)
+            }
+            Reply::NotReady(reason) => Err(Trouble::NotReady(reason)),
+            _ => Err(Lie::Unfit.into()),
+        })
+        .await
+    }
+
+    /// What stands at these places, in their order. More than one call's worth may come from
+    /// several states, each not older than the one before.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::snapshot`].
+    pub async fn read_all<L: Lookup>(
+        &self,
+        places: &[L],
+    ) -> Result<Vec<Option<L::Object>>, ClientError> {
+        let mut values = Vec::with_capacity(places.len());
+        while values.len() < places.len() {
+            let rest = &places[values.len()..];
+            let keys: Vec<_> = rest.iter().take(KEYS_PER_CALL).map(Lookup::key).collect();
+            let snapshot = self.snapshot(&keys).await?;
+            for (place, (_, proof)) in rest.iter().zip(&snapshot.proofs) {
+                let value = acre_ledger::proven(&snapshot.block.root, place, proof);
+                values.push(value.map_err(|error| self.undecodable(error))?);
+            }
+        }
+        Ok(values)
+    }
+
+    /// What stands at this place; `None` if it is proven that nothing does.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::snapshot`].
+    pub async fn read<L: Lookup>(&self, place: &L) -> Result<Option<L::Object>, ClientError> {
+        let snapshot = self.snapshot(&[place.key()]).await?;
+        snapshot.read(place).map_err(|lie| self.lied(lie))
+    }
+
+    /// A quorum agreed on bytes that we cannot read: most likely a newer version of the ledger.
+    fn undecodable(&self, error: acre_ledger::ProofError) -> ClientError {
+        self.lied(Lie::Proof(error))
+    }
+
+    pub(super) fn lied(&self, lie: Lie) -> ClientError {
+        let first = self.in_turn().into_iter().next();
+        match first {
+            Some(peer) => ClientError::Lied { peer, lie },
+            None => ClientError::NoValidators,
+        }
+    }
+
+    /// Where one validator says that it stands; its head is proven.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn info(&self) -> Result<(Info, Option<Final>), ClientError> {
+        let at_least = self.seen();
+        self.ask(Request::Info, |reply| match reply {
+            Reply::Info(info) if info.chain == self.chain() => {
+                let check = |head| self.check_finality(head, at_least);
+                let head = info.head.as_ref().map(check).transpose()?;
+                Ok((info, head))
+            }
+            _ => Err(Lie::Unfit.into()),
+        })
+        .await
+    }
+
+    /// A block with all its transactions, both proven; `None` if the validator asked does not
+    /// keep it any more, or it does not exist yet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn block(&self, height: Height) -> Result<Option<VerifiedBlock>, ClientError> {
+        self.ask(Request::Block { height }, |reply| match reply {
+            Reply::Block { finality, payload } => {
+                let block = self.believe(&finality)?;
+                if block.height != height || !block.has_payload(&payload) {
+                    return Err(Lie::Unfit.into());
+                }
+                self.saw(&block);
+                let payload = acre_ledger::Payload::decode(&payload).map_err(|_| Lie::Malformed)?;
+                Ok(Some(VerifiedBlock { block, payload }))
+            }
+            Reply::NotFound => Ok(None),
+            _ => Err(Lie::Unfit.into()),
+        })
+        .await
+    }
+
+    /// Block of a transaction, if it was committed lately: by the validator's word. The block
+    /// itself shows whether that is so.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn transaction(&self, id: Digest) -> Result<Option<Height>, ClientError> {
+        self.ask(Request::Transaction { id }, |reply| match reply {
+            Reply::Found { height } => Ok(Some(height)),
+            Reply::NotFound => Ok(None),
+            _ => Err(Lie::Unfit.into()),
+        })
+        .await
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of trust over changes of validators.
