@@ -23,6 +23,7 @@ pub mod atlas;
 mod checks;
 pub mod client;
 pub mod clock;
+pub mod country;
 pub mod disk;
 mod faults;
 pub mod ledger;

@@ -6,7 +6,8 @@ mod common;
 
 use acre_ledger::{
     Action, Applied, CapacityRules, EpochState, Event, GenesisError, Parameters, Payload, Refusal,
-    TheBeacon, TheEpoch, Turn, Verified, apply_block, apply_payload, beacon, check_tx,
+    SeatRules, TheBeacon, TheEpoch, TheSeats, Turn, Verified, apply_block, apply_payload, beacon,
+    check_tx,
 };
 use acre_types::{Amount, Digest, Epoch, Height, PublicKey, UnixMs};
 
@@ -21,7 +22,13 @@ fn rules() -> Parameters {
 
 /// Validators are persons 1 to 3; person 4 is none.
 fn grid() -> Grid {
-    let mut genesis = genesis(rules(), vec![(account(4), Amount::tft(1).unwrap())]);
+    grid_of(rules(), &[4])
+}
+
+/// With a token for each of these persons.
+fn grid_of(parameters: Parameters, rich: &[u8]) -> Grid {
+    let grants = rich.iter().map(|n| (account(*n), Amount::tft(1).unwrap())).collect();
+    let mut genesis = genesis(parameters, grants);
     let mut validator = genesis.validators[0].clone();
     let validators = [1, 2, 3].map(|n| {
         validator.key = key(n).public();
@@ -228,4 +235,25 @@ fn rules_of_capacity_are_bounded() {
     assert_eq!(with(|rules| rules.beacon_steps = u32::MAX), wrong("capacity.beacon_steps"));
     assert_eq!(CapacityRules::default(), Parameters::default().capacity);
     assert_eq!(Turn::of(PublicKey([1; 32])).missed, 0);
+}
+
+#[test]
+fn leaving_a_seat_does_not_take_a_revealed_secret_back() {
+    let seats = SeatRules { term_heights: 4, ..SeatRules::default() };
+    let mut grid = grid_of(Parameters { seats, ..rules() }, &[1]);
+    grid.take_turn(1, None, 1).unwrap();
+    grid.pass();
+    let seed = grid.epoch().seed;
+    grid.take_turn(1, Some(1), 2).unwrap();
+    grid.act(1, Action::LeaveSeats { validator: key(1).public() }).unwrap();
+    for _ in 0..8 {
+        grid.idle_block();
+    }
+    let seats = grid.state.read(&TheSeats).unwrap().unwrap();
+    assert_eq!(seats.members.len(), 2);
+    grid.pass();
+    let revealed = (key(1).public(), secret(1));
+    let mix = beacon::mix(&seed, [(&revealed.0, &revealed.1)]);
+    assert_eq!(grid.epoch().seed, beacon::delay(mix, 7));
+    assert_eq!(grid.take_turn(1, None, 3), Err(Refusal::NoSeat { account: account(1) }));
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use acre_ledger::{Action, Event, Handle};
-use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId, PublicKey};
+use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId};
 
 /// The objects that something is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,14 +14,10 @@ pub(crate) struct About {
     pub(crate) farms: Vec<FarmId>,
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) contracts: Vec<ContractId>,
-    /// Validators, and candidates for seats.
-    pub(crate) validators: Vec<PublicKey>,
     /// A capacity epoch.
     pub(crate) epoch: Option<u64>,
     /// Tokens that moved, all together.
     pub(crate) amount: Option<Amount>,
-    /// Whether it is about what holds for all: parameters, the epoch, the beacon, seats.
-    pub(crate) is_rule: bool,
 }
 
 impl About {
@@ -52,16 +48,6 @@ impl About {
 
     fn contract(mut self, id: ContractId) -> Self {
         self.contracts.push(id);
-        self
-    }
-
-    fn validator(mut self, key: PublicKey) -> Self {
-        self.validators.push(key);
-        self
-    }
-
-    fn rule(mut self) -> Self {
-        self.is_rule = true;
         self
     }
 
@@ -103,26 +89,23 @@ impl About {
             Event::ContractClosed { contract, refund, places } => {
                 about.contract(*contract).amount(*refund).nodes(places.iter())
             }
-            Event::BeaconTurned { validator } => about.validator(*validator).rule(),
-            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0).rule(),
+            Event::BeaconTurned { validator } => about.account((*validator).into()),
             Event::WitnessReported { witness, epoch } => about.node(*witness).epoch(epoch.0),
             Event::NodeFolded { node, epoch, .. } => about.node(*node).epoch(epoch.0),
             Event::WitnessStruck { witness, node, epoch } => {
                 about.node(*witness).node(*node).epoch(epoch.0)
             }
+            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0),
             Event::CandidateRegistered { validator, account } => {
-                about.validator(*validator).account(*account)
+                about.account((*validator).into()).account(*account)
             }
             Event::CandidateUpdated { validator } | Event::CandidateRemoved { validator } => {
-                about.validator(*validator)
+                about.account((*validator).into())
             }
             Event::CandidatePenalized { validator, amount } => {
-                about.validator(*validator).amount(*amount)
+                about.account((*validator).into()).amount(*amount)
             }
-            Event::SeatsChosen { joined, left, .. } => {
-                let changed = joined.iter().chain(left.iter());
-                changed.fold(about, |about, validator| about.validator(*validator)).rule()
-            }
+            Event::SeatsChosen { .. } => about,
         }
     }
 
@@ -152,16 +135,16 @@ impl About {
                 about.epoch(epoch.0).nodes(verdicts.iter().map(|verdict| &verdict.node))
             }
             Action::RegisterCandidate(new) => {
-                about.validator(new.validator).amount(new.stake).nodes(new.nodes.iter())
+                about.account(new.validator.into()).amount(new.stake).nodes(new.nodes.iter())
             }
             Action::UpdateCandidate { validator, nodes, .. } => {
-                about.validator(*validator).nodes(nodes.iter())
+                about.account((*validator).into()).nodes(nodes.iter())
             }
             Action::RaiseStake { validator, amount } | Action::LowerStake { validator, amount } => {
-                about.validator(*validator).amount(*amount)
+                about.account((*validator).into()).amount(*amount)
             }
             Action::LeaveSeats { validator } | Action::CollectStake { validator } => {
-                about.validator(*validator)
+                about.account((*validator).into())
             }
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use acre_chain::ClientError;
 use acre_chain::client::{BlockEvents, Events, Final};
-use acre_ledger::{Event, Lookup as _, NodeAt, TheBeacon, TheEpoch, TheSeats, TheTotals, Totals};
+use acre_ledger::{Event, Lookup as _, NodeAt, TheTotals, Totals};
 use acre_types::{ContractId, FarmId, NodeId};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
@@ -54,8 +54,6 @@ struct Changes {
     nodes: BTreeSet<NodeId>,
     farms: BTreeSet<FarmId>,
     contracts: BTreeSet<ContractId>,
-    /// Parameters, the epoch, the beacon.
-    rules: bool,
 }
 
 impl Changes {
@@ -63,7 +61,6 @@ impl Changes {
         self.nodes.extend(&about.nodes);
         self.farms.extend(&about.farms);
         self.contracts.extend(&about.contracts);
-        self.rules |= about.is_rule;
     }
 
     fn len(&self) -> usize {
@@ -111,9 +108,11 @@ impl Follower {
         let explorer = Arc::clone(&self.explorer);
         let ledger = explorer.ledger();
         let snapshot = ledger.snapshot(&[TheTotals.key()]).await?;
-        let grid = ledger.grid().await?;
-        explorer.replica_mut().grid = Some(grid);
-        self.read_rules().await?;
+        let (grid, parameters) = (ledger.grid().await?, ledger.parameters().await?);
+        {
+            let mut replica = explorer.replica_mut();
+            (replica.grid, replica.parameters) = (Some(grid), Some(parameters));
+        }
         let block = snapshot.block;
         explorer.check_block(&block);
         explorer.history.begin_after(block.height.0);
@@ -194,13 +193,10 @@ impl Follower {
     /// Reads what changed and puts it into the replica.
     async fn take(&mut self, news: &News) -> Result<(), ClientError> {
         if !news.items.is_empty() {
-            let Changes { nodes, farms, contracts, rules } = &news.changes;
+            let Changes { nodes, farms, contracts } = &news.changes;
             self.read_nodes(nodes.iter().copied().collect()).await?;
             self.read_farms(farms.iter().copied().collect()).await?;
             self.read_contracts(contracts.iter().copied().collect()).await?;
-            if *rules {
-                self.read_rules().await?;
-            }
             self.grow().await?;
         }
         Ok(())
@@ -263,18 +259,6 @@ impl Follower {
         Ok(())
     }
 
-    /// Parameters, seats, the epoch and its beacon.
-    async fn read_rules(&self) -> Result<(), ClientError> {
-        let ledger = self.explorer.ledger();
-        let parameters = ledger.parameters().await?;
-        let (epoch, beacon) = (ledger.read(&TheEpoch).await?, ledger.read(&TheBeacon).await?);
-        let seats = ledger.read(&TheSeats).await?;
-        let mut replica = self.explorer.replica_mut();
-        (replica.parameters, replica.seats) = (Some(parameters), seats);
-        (replica.epoch, replica.beacon) = (epoch, beacon);
-        Ok(())
-    }
-
     /// Changes found.
     async fn read_nodes(&self, mut ids: Vec<NodeId>) -> Result<u64, ClientError> {
         // Those that are not known come with the totals.
@@ -318,7 +302,8 @@ impl Follower {
     async fn look_around(&mut self) -> Result<(), ClientError> {
         let changed = self.refresh().await?.changed;
         self.explorer.metrics.unannounced.add(changed);
-        self.read_rules().await?;
+        let parameters = self.explorer.ledger().parameters().await?;
+        self.explorer.replica_mut().parameters = Some(parameters);
         self.grow().await?;
         self.explorer.count_replica();
         Ok(())

@@ -36,7 +36,9 @@ pub(super) fn admit_turn(
 }
 
 impl Work<'_> {
-    /// New members take turns; former ones do no more, but for a secret that they still owe.
+    /// New members take turns; former ones do no more, but what they committed to counts: they
+    /// owe the secret until the epoch ends, and one that was revealed stays in the mix, or leaving
+    /// would be a free way to withhold.
     pub(super) fn reseat_beacon(&mut self, members: &[PublicKey]) -> Result<(), StateError> {
         let old = self.overlay.must(&TheBeacon)?.turns.into_vec();
         let is_known = |key: &PublicKey| old.iter().any(|turn| turn.validator == *key);
@@ -45,7 +47,7 @@ impl Work<'_> {
         let (seated, mut gone): (Vec<_>, Vec<_>) =
             old.into_iter().partition(|turn| members.contains(&turn.validator));
         turns.extend(seated);
-        gone.retain(|turn| turn.sealed.is_some() && turn.revealed.is_none());
+        gone.retain(|turn| turn.sealed.is_some());
         gone.truncate(VALIDATORS_MAX.saturating_sub(turns.len()));
         turns.extend(gone);
         turns.sort_by_key(|turn| turn.validator);

@@ -86,20 +86,6 @@ pub(crate) fn routes() -> Vec<Route> {
             answers::node,
         ),
         Route::json(
-            "/api/v1/nodes/{id}/witnesses",
-            "witnesses",
-            "Who witnesses a node in the epoch that runs, and whom it witnesses",
-            const { &[part("id", HEX, "Its key.")] },
-            answers::witnesses,
-        ),
-        Route::json(
-            "/api/v1/nodes/{id}/reports",
-            "reports",
-            "What witnesses reported of a node and is not folded into its record yet",
-            const { &[part("id", HEX, "Its key.")] },
-            answers::reports,
-        ),
-        Route::json(
             "/api/v1/farms",
             "farms",
             "Farms in the order in which they were made, with the sums over their nodes",
@@ -173,30 +159,9 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::json(
             "/api/v1/validators",
             "validators",
-            "Who makes blocks in the term that runs",
+            "Who signs blocks",
             &[],
             answers::validators,
-        ),
-        Route::json(
-            "/api/v1/candidates",
-            "candidates",
-            "Who makes blocks or would like to, in no lasting order",
-            const { &[LIMIT, AFTER] },
-            answers::candidates,
-        ),
-        Route::json(
-            "/api/v1/terms/current",
-            "term",
-            "The term that runs, and who sits in the next one",
-            &[],
-            answers::term,
-        ),
-        Route::json(
-            "/api/v1/epochs/current",
-            "epoch",
-            "The capacity epoch that runs",
-            &[],
-            answers::epoch,
         ),
         Route::events::<dto::Event>(
             "/api/v1/events",

@@ -116,9 +116,6 @@ pub(crate) struct Objects {
     /// Contracts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) contracts: Vec<u64>,
-    /// Validators, and candidates for seats.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) validators: Vec<Id>,
     /// A capacity epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<u64>,
@@ -135,7 +132,6 @@ impl From<About> for Objects {
             farms: about.farms.iter().map(|id| id.0).collect(),
             nodes: about.nodes.iter().map(|id| Id::new(id.0)).collect(),
             contracts: about.contracts.iter().map(|id| id.0).collect(),
-            validators: about.validators.iter().map(|key| Id::new(key.0)).collect(),
             epoch: about.epoch,
             amount_tft: about.amount.map(Tft),
         }

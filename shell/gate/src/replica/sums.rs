@@ -1,36 +1,6 @@
 //! What a group of nodes offers together.
 
-use acre_ledger::{Capacity, Node, NodeState};
-
-/// Capacity of many nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Size {
-    pub(crate) storage_bytes: u128,
-    pub(crate) memory_bytes: u128,
-    pub(crate) cores: u64,
-}
-
-impl Size {
-    fn of(capacity: &Capacity) -> Self {
-        Self {
-            storage_bytes: u128::from(capacity.storage.0),
-            memory_bytes: u128::from(capacity.memory.0),
-            cores: u64::from(capacity.cores),
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.storage_bytes += other.storage_bytes;
-        self.memory_bytes += other.memory_bytes;
-        self.cores += other.cores;
-    }
-
-    fn subtract(&mut self, other: &Self) {
-        self.storage_bytes -= other.storage_bytes;
-        self.memory_bytes -= other.memory_bytes;
-        self.cores -= other.cores;
-    }
-}
+use acre_ledger::{Node, NodeState};
 
 /// Sums over nodes. What a retired node once offered is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,11 +8,10 @@ pub(crate) struct Sums {
     pub(crate) active: u64,
     pub(crate) draining: u64,
     pub(crate) retired: u64,
-    /// Claimed by the nodes.
-    pub(crate) offered: Size,
-    /// Claimed and found by witnesses.
-    pub(crate) verified: Size,
+    pub(crate) storage_bytes: u128,
     pub(crate) reserved_bytes: u128,
+    pub(crate) memory_bytes: u128,
+    pub(crate) cores: u64,
 }
 
 impl Sums {
@@ -60,9 +29,10 @@ impl Sums {
             active,
             draining,
             retired,
-            offered: Size::of(&node.capacity),
-            verified: Size::of(&node.proven()),
+            storage_bytes: u128::from(node.capacity.storage.0),
             reserved_bytes: u128::from(node.reserved.0),
+            memory_bytes: u128::from(node.capacity.memory.0),
+            cores: u64::from(node.capacity.cores),
         }
     }
 
@@ -75,9 +45,10 @@ impl Sums {
         self.active += other.active;
         self.draining += other.draining;
         self.retired += other.retired;
-        self.offered.add(&other.offered);
-        self.verified.add(&other.verified);
+        self.storage_bytes += other.storage_bytes;
         self.reserved_bytes += other.reserved_bytes;
+        self.memory_bytes += other.memory_bytes;
+        self.cores += other.cores;
     }
 
     /// Takes back what [`Sums::add`] added.
@@ -85,8 +56,9 @@ impl Sums {
         self.active -= other.active;
         self.draining -= other.draining;
         self.retired -= other.retired;
-        self.offered.subtract(&other.offered);
-        self.verified.subtract(&other.verified);
+        self.storage_bytes -= other.storage_bytes;
         self.reserved_bytes -= other.reserved_bytes;
+        self.memory_bytes -= other.memory_bytes;
+        self.cores -= other.cores;
     }
 }
