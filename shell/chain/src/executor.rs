@@ -11,12 +11,13 @@
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use acre_engine::{
-    AppError, Application, Applied as Durable, Block, BlockId, BlockRef, Genesis as EngineGenesis,
-    Header, Proposal, Verdict,
+    AppError, Application, Applied as Durable, Block, BlockId, BlockRef, Committee,
+    Genesis as EngineGenesis, Header, Participant, Proposal, Verdict,
 };
 use acre_ledger::{
     Applied, BlockError, Change as LeafChange, Event, Genesis, Key, Lookup as _, Payload, Refusal,
@@ -60,6 +61,7 @@ struct Unproven {
 /// The engine's application.
 pub struct Executor {
     genesis: EngineGenesis,
+    committee: Committee,
     store: Store,
     state: State,
     durable: Durable,
@@ -108,6 +110,7 @@ impl Executor {
         let mut pool = Mempool::new(PoolLimits::default(), state.clone(), height, UnixMs(time));
         remember_recent(&store, &mut pool)?;
         let shared = Shared::new(pool, head.map(Arc::new), store.reader());
+        let committee = Committee { validators: seats(genesis), followers: Vec::new() };
         let genesis = EngineGenesis {
             payload: Bytes::new(),
             state_root: first.root().0,
@@ -116,6 +119,7 @@ impl Executor {
         let id = last.map(|(_, header, _)| header.id());
         Ok(Self {
             genesis,
+            committee,
             store,
             state,
             durable: Durable { height, id },
@@ -126,6 +130,11 @@ impl Executor {
             unproven: VecDeque::new(),
             shared,
         })
+    }
+
+    /// Says where the engines of the validators listen.
+    pub(crate) fn seat(&mut self, validators: Vec<Participant>) {
+        self.committee.validators = validators;
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
@@ -264,6 +273,10 @@ impl Application for Executor {
         self.durable
     }
 
+    fn committee(&self, _: u64) -> Option<Committee> {
+        Some(self.committee.clone())
+    }
+
     fn knows(&self, block: &BlockId) -> bool {
         self.overlays.contains_key(block) || self.durable.id == Some(*block)
     }
@@ -386,6 +399,12 @@ fn accounts_of(changes: &[LeafChange]) -> Vec<AccountId> {
         _ => None,
     })
     .collect()
+}
+
+/// The validators of the genesis, at no address yet.
+fn seats(genesis: &Genesis) -> Vec<Participant> {
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    genesis.validators.iter().map(|v| Participant { key: v.key.0, address }).collect()
 }
 
 fn encode_events(events: &[Event]) -> Vec<u8> {

@@ -102,12 +102,12 @@ impl Validator {
         let started = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&dir)
                 .map_err(|source| ChainError::Directory { path: dir.clone(), source })?;
-            let executor = Executor::open(&dir.join("state.redb"), &genesis, retention)?;
+            let mut executor = Executor::open(&dir.join("state.redb"), &genesis, retention)?;
+            executor.seat(participants);
             let shared = executor.shared();
             let config = acre_engine::Config {
                 timing,
                 listen: engine,
-                participants,
                 ..acre_engine::Config::alone(
                     dir.join("engine"),
                     namespace(&chain),

@@ -4,6 +4,27 @@ use crate::{
     block::{Block, BlockId, BlockRef, Genesis, Proposal},
     error::AppError,
 };
+use std::net::SocketAddr;
+
+/// One process of the chain as the others reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Its Ed25519 key.
+    pub key: [u8; 32],
+    /// Where it listens. For this process itself the real listening address is used instead.
+    pub address: SocketAddr,
+}
+
+/// Who takes part in one term.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committee {
+    /// Those that vote, one vote each, at most [`MAX_VALIDATORS`](crate::limits::MAX_VALIDATORS),
+    /// in any order.
+    pub validators: Vec<Participant>,
+    /// Those that do not vote but may connect and fetch blocks: registered candidates, and
+    /// validators that left. Who stands in both lists is a validator.
+    pub followers: Vec<Participant>,
+}
 
 /// The last block whose effects are durable in the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +60,16 @@ pub trait Application: Send + 'static {
 
     /// The last durably applied block.
     fn applied(&self) -> Applied;
+
+    /// Who takes part in this term ([`Config::term_heights`](crate::Config::term_heights) heights;
+    /// term 0 begins with the genesis block).
+    ///
+    /// Asked for the term of the last applied block and for that of the next one, which differ
+    /// when the last block of a term has been applied. The validators of a term must be a function
+    /// of the finalized state at that boundary (in term 0: of the genesis) and stay the same for
+    /// the whole term; its followers may change from block to block. `None` if the term is not one
+    /// of those two: the engine stops with [`Error::NoCommittee`](crate::Error::NoCommittee).
+    fn committee(&self, term: u64) -> Option<Committee>;
 
     /// Whether a child of this block can be built or verified now: it is the last applied one
     /// (at height 0: the genesis block, of which the engine takes care itself), or there is an

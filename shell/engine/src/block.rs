@@ -116,13 +116,14 @@ impl Header {
         self.state_root
     }
 
-    /// Epoch of the validator set that made the block.
+    /// The term (the engine's epoch) in which the block was made: height / term heights. A quorum
+    /// of that term's validators certifies it.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.context.round.epoch().get()
     }
 
-    /// View (attempt) of the epoch in which the block was proposed.
+    /// View (attempt) within the term in which the block was proposed.
     #[must_use]
     pub fn view(&self) -> u64 {
         self.context.round.view().get()

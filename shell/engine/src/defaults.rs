@@ -43,9 +43,17 @@ pub const VIEW_RETENTION: u64 = 256;
 /// files, so up to 1,024 more are kept.
 pub const RETAIN_BLOCKS: NonZeroU64 = NonZeroU64::new(10_000).expect("10,000 is not zero");
 
-/// Heights of one epoch, that is of one validator set: without end, until the ledger can change
-/// validators.
-pub const EPOCH_HEIGHTS: NonZeroU64 = NonZeroU64::MAX;
+/// Heights of one term, that is of one committee: ten minutes of an idle chain.
+///
+/// A grid fixes its own in its genesis, for its whole life.
+pub const TERM_HEIGHTS: NonZeroU64 = NonZeroU64::new(600).expect("600 is not zero");
+
+/// Furthest the clock of a peer may lie ahead of ours when it connects; beyond that it is refused.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// Oldest greeting that is accepted when a peer connects: older ones may be replayed. Thus a clock
+/// may not lie further behind ours than this, either.
+pub const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 
 /// How often an unreachable validator is dialled.
 pub const DIAL_INTERVAL: Duration = Duration::from_secs(1);

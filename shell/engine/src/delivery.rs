@@ -21,6 +21,16 @@ use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
 use std::{num::NonZeroU64, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
+/// What a process does in the term that runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It checks and applies what others decide.
+    #[default]
+    Follower,
+    /// It votes.
+    Validator,
+}
+
 /// Where the chain stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -30,9 +40,13 @@ pub struct Status {
     pub id: BlockId,
     /// Its time, in milliseconds since 1970.
     pub timestamp_ms: u64,
-    /// Epoch of the newest finalized block known, applied or not.
+    /// Term of the first block that is not applied.
+    pub term: u64,
+    /// What this process does in it.
+    pub role: Role,
+    /// Term of the newest finalized block known, applied or not.
     pub epoch: u64,
-    /// View of the newest finalized block known.
+    /// View, within its term, of the newest finalized block known.
     pub view: u64,
     /// Height of the newest finalized block known; above `height` while catching up.
     pub tip: u64,

@@ -55,6 +55,26 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
+    /// A term must be longer.
+    #[error("a term of {heights} heights is too short")]
+    TermHeights {
+        /// The heights asked for.
+        heights: u64,
+    },
+    /// The application does not know who votes.
+    #[error("the application names no committee for term {term}")]
+    NoCommittee {
+        /// The term in question.
+        term: u64,
+    },
+    /// The committee has outgrown the network; the next start makes more room.
+    #[error("{validators} validators are more than the network has room for ({room})")]
+    Room {
+        /// How many there are.
+        validators: usize,
+        /// For how many the network was started.
+        room: usize,
+    },
     /// The timeouts contradict each other.
     #[error("timing: {reason}")]
     Timing {

@@ -20,6 +20,9 @@
 //!   client therefore checks (header, certificate) without the payload: [`light`].
 //! * **Time.** A block's time exceeds its parent's; a block from more than half a second ahead
 //!   gets no finalize vote until the clock has caught up. It is never refused for that.
+//! * **Terms.** Every term (a fixed number of heights) has its own committee, which the
+//!   application names once the last block of the term before is applied. One engine of consensus
+//!   a term; who has no seat follows. See `docs/protocols/consensus.md`.
 //! * **Pace.** A leader with nothing to put in waits for the wake signal, at most for the idle
 //!   interval since the parent, which is well below the leader timeout ([`defaults`]).
 //! * **Delivery.** Finalized blocks reach [`Application::finalize`] in order and once. The engine
@@ -38,9 +41,6 @@
 //!   proposal or verdict, instead of being asked for by the application.
 //! * If a verdict cannot be reached, the vote is withheld; `false` is only for blocks
 //!   that break the rules on their parent for good.
-//! * One epoch without end for now. A change of validators is an epoch boundary: a new `Engine`
-//!   with the next committee on the same marshal and network; the assembly in `node.rs` keeps the
-//!   two apart for that, and headers and certificates carry the epoch already.
 //!
 //! # Source
 //!
@@ -56,15 +56,20 @@ mod delivery;
 pub mod error;
 pub mod light;
 pub mod limits;
+mod network;
 mod node;
+mod orchestrator;
 pub mod service;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod term;
+pub mod timing;
+mod wiring;
 
-pub use application::{Application, Applied, Verdict};
+pub use application::{Application, Applied, Committee, Participant, Verdict};
 pub use block::{Block, BlockId, BlockRef, Genesis, Header, Proposal};
-pub use delivery::Status;
+pub use delivery::{Role, Status};
 pub use error::{AppError, Error, Result};
 pub use light::FinalityProof;
-pub use node::Timing;
-pub use service::{Config, Handle, Participant, ValidatorKey, spawn};
+pub use service::{Config, Handle, ValidatorKey, spawn};
+pub use timing::Timing;

@@ -1,15 +1,20 @@
 //! Proof that a block is final, for whoever knows the validators: pure functions, no network,
 //! no clock.
 //!
-//! A certificate is the engine's finalization: epoch, view, parent view, block digest, a bitmap
+//! A certificate is the engine's finalization: term, view, parent view, block digest, a bitmap
 //! of signers and one Ed25519 signature each. It speaks of exactly one header. A block that is
-//! final only through a descendant is proved by the chain of headers up to that descendant.
+//! final only through a descendant is proved by the chain of headers up to that descendant, which
+//! is of the same term: the last block of a term always has a certificate of its own.
+//!
+//! The signers are the validators of the header's term ([`Header::epoch`], also in the
+//! certificate), which the caller must know: those of term 0 from the genesis, those of a later
+//! term from the state that the last block of the term before, proved final, commits to.
 
 use crate::{
     block::{BlockId, Digest, Header},
     error::{Error, Result},
     limits::{MAX_CERTIFICATE_BYTES, MAX_PROOF_HEADERS},
-    node::committee,
+    term::committee,
 };
 use bytes::Bytes;
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _};
@@ -38,7 +43,7 @@ pub struct FinalityProof {
 impl FinalityProof {
     /// Checks the proof and gives the header of the block in question.
     ///
-    /// `participants` are the Ed25519 keys of the epoch's validators in any order, `namespace`
+    /// `participants` are the Ed25519 keys of the validators of the header's term, in any order; `namespace`
     /// is the chain's.
     ///
     /// # Errors
@@ -63,7 +68,7 @@ impl FinalityProof {
     }
 }
 
-/// Checks that a quorum of `participants` (Ed25519 keys of the epoch's validators, in any order)
+/// Checks that a quorum of `participants` (Ed25519 keys of the term's validators, in any order)
 /// finalized the block with this header on the chain called `namespace`.
 ///
 /// # Errors

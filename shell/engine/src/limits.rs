@@ -14,6 +14,26 @@ pub const MAX_PAYLOAD_BYTES: u32 = 1 << 20;
 /// largest network message is derived from this, and must not depend on the present committee.
 pub const MAX_VALIDATORS: u32 = 100;
 
+/// Shortest term, in heights: term 0 holds the genesis block and at least one more.
+pub const MIN_TERM_HEIGHTS: u64 = 2;
+
+/// Terms whose keys are kept: the present one, the one before (its last certificates may still
+/// come), and one more for a term that is just beginning.
+pub(crate) const KEPT_TERMS: u64 = 3;
+
+/// Peers (validators and followers) a network makes room for at least.
+///
+/// The network reserves memory for bursts of every possible peer, about 0.2 MB each, when it
+/// starts; a committee that grows past the room stops the engine, which makes more room at the
+/// next start.
+pub(crate) const PEERS_ROOM: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not zero");
+
+/// Heights between two looks at the followers of a term.
+pub(crate) const REFRESH_HEIGHTS: u64 = 8;
+
+/// Messages of the next term kept until it begins here.
+pub(crate) const EARLY_MESSAGES: usize = 1_024;
+
 /// Longest encoded header, in bytes: the widest varints of every field.
 pub const MAX_HEADER_BYTES: usize = 256;
 
@@ -62,9 +82,8 @@ pub(crate) const BUFFERED_BLOCKS_PER_SENDER: usize = 16;
 /// Missing heights fetched at a time while catching up.
 pub(crate) const REPAIR_HEIGHTS: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not zero");
 
-/// Epochs whose validators stay connected: the present one, the one before (it may still lack
-/// the boundary block) and the next.
-pub(crate) const TRACKED_PEER_SETS: NonZeroUsize = NonZeroUsize::new(3).expect("3 is not zero");
+/// Peer sets of the network: each names all peers of the moment, so the newest is enough.
+pub(crate) const TRACKED_PEER_SETS: NonZeroUsize = NonZeroUsize::MIN;
 
 const _: () = assert!(MAX_CERTIFICATE_BYTES > 80 + 72 * MAX_VALIDATORS as usize);
 const _: () = assert!(MAX_PAYLOAD_BYTES as usize > 2_000 * 200);

@@ -8,30 +8,25 @@ use crate::{
     error::{Error, Result},
     light::FinalityProof,
     limits,
-    node::{self, CHANNELS, Links, Setup, Timing},
+    network::{self, Peers},
+    node::{self, Setup},
+    term::Terms,
+    timing::Timing,
+    wiring::{self, CHANNELS, Links},
 };
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_consensus::types::Height;
-use commonware_cryptography::{
-    ChaCha20Poly1305, Signer as _,
-    ed25519::{PrivateKey, PublicKey},
-};
-use commonware_p2p::{Address, AddressableManager as _, authenticated::lookup};
-use commonware_runtime::{Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
-use commonware_stream::{
-    cups::{self, Cups},
-    sake::{self, Sake},
-};
-use commonware_utils::ordered::Map;
+use commonware_cryptography::{Signer as _, ed25519::PrivateKey};
+use commonware_p2p::authenticated::lookup;
+use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use std::{
     fs::{File, TryLockError},
     net::{SocketAddr, TcpListener},
-    num::{NonZeroU32, NonZeroU64},
+    num::NonZeroU64,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
 };
 use tokio::sync::{Notify, watch};
 
@@ -55,15 +50,6 @@ impl ValidatorKey {
     }
 }
 
-/// One validator as the others reach it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Participant {
-    /// Its Ed25519 key.
-    pub key: [u8; 32],
-    /// Where it listens. For this validator itself the real listening address is used instead.
-    pub address: SocketAddr,
-}
-
 /// How a validator runs.
 pub struct Config {
     /// Directory of the engine alone; created if absent, locked while the engine runs.
@@ -72,8 +58,9 @@ pub struct Config {
     pub namespace: Vec<u8>,
     /// This validator's key.
     pub key: ValidatorKey,
-    /// All validators, this one included.
-    pub participants: Vec<Participant>,
+    /// Heights of one term, the same for all processes and the whole life of the chain; at least
+    /// [`limits::MIN_TERM_HEIGHTS`]. Height 0 is the genesis block.
+    pub term_heights: NonZeroU64,
     /// Where to listen; port 0 takes a free one, see [`Handle::listen_address`].
     pub listen: SocketAddr,
     /// Consensus times.
@@ -85,7 +72,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The only validator of a chain, with default times, listening on a free loopback port.
+    /// A process with default times and terms, listening on a free loopback port.
     #[must_use]
     pub fn alone(
         storage_dir: impl Into<PathBuf>,
@@ -94,12 +81,11 @@ impl Config {
         wake: Arc<Notify>,
     ) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let participants = vec![Participant { key: key.public(), address: listen }];
         Self {
             storage_dir: storage_dir.into(),
             namespace: namespace.into(),
             key,
-            participants,
+            term_heights: defaults::TERM_HEIGHTS,
             listen,
             timing: Timing::default(),
             retain_blocks: defaults::RETAIN_BLOCKS,
@@ -203,7 +189,8 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 ///
 /// # Errors
 /// What refuses to start: [`Error::Storage`], [`Error::InUse`], [`Error::Archive`],
-/// [`Error::Listen`], [`Error::Validators`], [`Error::Timing`], [`Error::PayloadTooLarge`],
+/// [`Error::Listen`], [`Error::NoCommittee`], [`Error::Validators`], [`Error::Timing`],
+/// [`Error::TermHeights`], [`Error::PayloadTooLarge`],
 /// [`Error::Panicked`] for other damage to the engine's files.
 pub fn spawn(config: Config, app: Box<dyn Application>) -> Result<Handle> {
     config.timing.check()?;
@@ -272,22 +259,24 @@ fn run(
     );
     runner.start(|context| async move {
         let (ledger, mut failed) = Ledger::new(app, Arc::clone(&config.wake));
-        let addresses = addresses(&config.participants, &config.key, listen)?;
-        let committee = node::committee(addresses.iter().map(|(key, _)| key.clone()).collect())?;
+        let terms = Terms::new(config.term_heights)?;
+        let known = node::known_terms(&context, &ledger, terms).await?;
+        let present = known.iter().map(|(_, m)| m.validators.len() + m.followers.len()).max();
+        let room = wiring::max_peers(present.unwrap_or_default());
 
-        let (mut network, mut oracle) =
-            lookup::Network::new(context.child("network"), network_config(&config, listen));
-        let addresses = Map::try_from(addresses)
-            .map_err(|_| Error::Validators { reason: "two have the same key" })?;
-        oracle.track(0, addresses);
+        let key = config.key.0;
+        let network = network::config(key.clone(), &config.namespace, listen, room);
+        let (mut network, oracle) = lookup::Network::new(context.child("network"), network);
+        let me = key.public_key();
+        let roster = Peers { oracle: oracle.clone(), me, listen, room, next: 0 };
         let [votes, certificates, resolver, broadcast, backfill] =
             CHANNELS.map(|(channel, rate)| network.register(channel, rate.quota()));
         network.start();
 
         let setup = Setup {
             namespace: config.namespace,
-            key: config.key.0,
-            committee,
+            key,
+            terms,
             partition: "ledger".into(),
             timing: config.timing,
             retain: config.retain_blocks,
@@ -295,6 +284,7 @@ fn run(
             status: Arc::new(status),
             blocker: oracle.clone(),
             peers: oracle,
+            roster,
         };
         let links = Links { votes, certificates, resolver, broadcast, backfill };
         let node = node::start(context.child("validator"), setup, links).await?;
@@ -310,56 +300,4 @@ fn run(
         let _ = context.stop(0, Some(defaults::STOP_TIMEOUT)).await;
         result
     })
-}
-
-/// Addresses by key, with our own as it really is.
-fn addresses(
-    participants: &[Participant],
-    key: &ValidatorKey,
-    listen: SocketAddr,
-) -> Result<Vec<(PublicKey, Address)>> {
-    let me = key.0.public_key();
-    participants
-        .iter()
-        .map(|participant| {
-            let key = PublicKey::decode(Copying(participant.key.as_slice()))
-                .map_err(|_| Error::Validators { reason: "one is not an Ed25519 key" })?;
-            let address = if key == me { listen } else { participant.address };
-            Ok((key, address.into()))
-        })
-        .collect()
-}
-
-type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
-
-fn network_config(config: &Config, listen: SocketAddr) -> lookup::Config<Handshake> {
-    let handshake = Cups::new(
-        Sake {
-            signer: config.key.0.clone(),
-            // Clocks of validators may differ by this; handshakes older than that are replays.
-            synchrony_bound: Duration::from_secs(5),
-            max_handshake_age: Duration::from_secs(10),
-            version: sake::Version::V1,
-        },
-        cups::Version::V1,
-    );
-    let local = lookup::Config::local(
-        handshake,
-        &config.namespace,
-        listen,
-        node::max_peers(config.participants.len()),
-        node::max_message_size(),
-        limits::MAILBOX_MESSAGES,
-    );
-    lookup::Config {
-        allow_dns: false,
-        peer_connection_cooldown: defaults::RECONNECT_COOLDOWN,
-        // Several validators of a local grid share one address.
-        allowed_handshake_rate_per_ip: Quota::per_second(NonZeroU32::new(16).expect("not zero")),
-        ping_frequency: defaults::PING_INTERVAL,
-        dial_frequency: defaults::DIAL_INTERVAL,
-        tracked_peer_sets: limits::TRACKED_PEER_SETS,
-        block_duration: defaults::BLOCK_DURATION,
-        ..local
-    }
 }

@@ -12,7 +12,11 @@ use crate::{
     defaults,
     delivery::Status,
     error::Result,
-    node::{self, CHANNELS, Links, Setup, Timing},
+    node::{self, Setup},
+    orchestrator::Roster,
+    term::{Members, Terms, committee},
+    timing::Timing,
+    wiring::{self, CHANNELS, Links},
 };
 use commonware_cryptography::{
     Signer as _,
@@ -54,8 +58,10 @@ pub enum Action {
 pub struct Simulation {
     /// Decides everything that is left to chance.
     pub seed: u64,
-    /// How many validators.
+    /// How many processes. Which of them vote is the application's affair.
     pub validators: usize,
+    /// Heights of a term.
+    pub term_heights: NonZeroU64,
     /// Name of the chain.
     pub namespace: Vec<u8>,
     /// Consensus times.
@@ -79,6 +85,7 @@ impl Simulation {
         Self {
             seed,
             validators,
+            term_heights: defaults::TERM_HEIGHTS,
             namespace: b"acre-simulation".to_vec(),
             timing: Timing::default(),
             retain_blocks: defaults::RETAIN_BLOCKS,
@@ -89,7 +96,7 @@ impl Simulation {
         }
     }
 
-    /// The validators' public keys, by index.
+    /// The public keys of the processes, by index.
     #[must_use]
     pub fn participants(&self) -> Vec<[u8; 32]> {
         let public = |key: &PrivateKey| {
@@ -129,6 +136,7 @@ pub fn run(simulation: Simulation, make: MakeApplication<'_>) -> Outcome {
     let plan = Plan {
         keys: keys(simulation.validators),
         namespace: simulation.namespace,
+        terms: simulation.term_heights,
         timing: simulation.timing,
         retain: simulation.retain_blocks,
         link: Link {
@@ -172,6 +180,7 @@ fn keys(validators: usize) -> Vec<PrivateKey> {
 struct Plan {
     keys: Vec<PrivateKey>,
     namespace: Vec<u8>,
+    terms: NonZeroU64,
     timing: Timing,
     retain: NonZeroU64,
     link: Link,
@@ -197,7 +206,7 @@ async fn run_phase(
     let (network, oracle) = Network::new_with_peers(
         context.child("network"),
         simulated::Config {
-            max_size: node::max_message_size(),
+            max_size: wiring::max_message_size(),
             max_peers_per_set: NonZeroUsize::new(public.len()).expect("there are validators"),
             disconnect_on_block: true,
             tracked_peer_sets: NonZeroUsize::MIN,
@@ -315,8 +324,8 @@ async fn live(
     let (ledger, mut failed) = Ledger::new(app, wake);
     let setup = Setup {
         namespace: plan.namespace,
-        committee: node::committee(plan.keys.iter().map(PrivateKey::public_key).collect())?,
         key,
+        terms: Terms::new(plan.terms)?,
         partition: format!("validator-{index}"),
         timing: plan.timing,
         retain: plan.retain,
@@ -324,10 +333,20 @@ async fn live(
         status: Arc::new(status),
         blocker: control,
         peers: oracle.manager(),
+        roster: Everyone,
     };
     let links = Links { votes, certificates, resolver, broadcast, backfill };
     let node = node::start(context.child("validator"), setup, links).await?;
     Err(node.failed(&mut failed).await)
+}
+
+/// In a simulation all know each other from the start.
+struct Everyone;
+
+impl Roster for Everyone {
+    fn track(&mut self, _: &Members, _: &Members) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A certificate as `signers` (indices) of a simulation's validators would make it for `header`,
@@ -348,7 +367,7 @@ pub fn forge_certificate(
     };
     use commonware_cryptography::{certificate::Signers, ed25519::certificate::Certificate};
     let keys = keys(simulation.validators);
-    let committee = node::committee(keys.iter().map(PrivateKey::public_key).collect())
+    let committee = committee(keys.iter().map(PrivateKey::public_key).collect())
         .expect("keys of different seeds differ");
     let size = u32::try_from(committee.len()).expect("committees are small");
     let proposal =

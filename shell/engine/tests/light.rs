@@ -9,12 +9,13 @@ use acre_engine::{
     light::verify_certificate,
     simulation::{Simulation, forge_certificate, run},
 };
-use common::{Counter, Recorded};
+use common::{Counter, Recorded, Roll};
 use std::sync::Arc;
 
 /// Blocks 1.. of a short chain of `validators`.
 fn chain(validators: usize) -> (Simulation, Vec<Recorded>) {
-    let counters: Vec<_> = (0..validators).map(|_| Counter::default()).collect();
+    let roll = Roll::of(&Simulation::healthy(1, validators).participants(), 0..validators);
+    let counters: Vec<_> = (0..validators).map(|_| Counter::new(roll.clone())).collect();
     let outcome = run(Simulation::healthy(1, validators), &mut |index| {
         (counters[index].start(), Arc::clone(&counters[index].wake))
     });

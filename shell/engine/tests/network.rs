@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "network/terms.rs"]
+mod terms;
 
 use acre_engine::{
     FinalityProof, Header,
     simulation::{Action, Outcome, Simulation, run},
 };
-use common::Counter;
+use common::{Counter, Roll};
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 fn ms(ms: u64) -> Duration {
@@ -23,8 +25,10 @@ fn simulate(simulation: Simulation, counters: &[Counter]) -> Outcome {
     })
 }
 
+/// Ledgers of `n` validators.
 fn counters(n: usize) -> Vec<Counter> {
-    (0..n).map(|_| Counter::default()).collect()
+    let roll = Roll::of(&Simulation::healthy(0, n).participants(), 0..n);
+    (0..n).map(|_| Counter::new(roll.clone())).collect()
 }
 
 /// Submits `number` to every validator.
@@ -200,21 +204,22 @@ fn pruned_history_hinders_no_restart_but_that_of_an_application_that_needs_it() 
     simulation.retain_blocks = NonZeroU64::new(100).unwrap();
     // An impatient chain: more blocks than one file of the archive holds.
     simulation.timing.idle_interval = ms(10);
-    simulation.duration = ms(40_000);
+    simulation.duration = ms(44_000);
     simulation.script = vec![
         (ms(35_000), Action::PowerLoss),
         (ms(36_000), Action::Kill(0)),
         (ms(36_500), Action::Start(0)),
         (ms(37_000), submit(&counters, 3)),
-        (ms(38_000), {
+        // A validator killed while it led may wait for one leader timeout.
+        (ms(41_000), {
             Action::Call(Box::new(move || {
                 assert!(check_agreement(&middle, seed) > 1_400);
                 assert!(middle[0].disk().spent.contains(&3));
             }))
         }),
-        (ms(39_000), Action::Kill(0)),
-        (ms(39_001), Action::Call(Box::new(move || *forget.disk() = common::Disk::default()))),
-        (ms(39_002), Action::Start(0)),
+        (ms(42_000), Action::Kill(0)),
+        (ms(42_001), Action::Call(Box::new(move || *forget.disk() = common::Disk::default()))),
+        (ms(42_002), Action::Start(0)),
     ];
     let outcome = simulate(simulation, &counters);
     let [(0, message)] = outcome.failures.as_slice() else {
@@ -273,7 +278,7 @@ fn an_engine_that_lost_its_files_is_refused_if_nobody_can_help() {
     let mut simulation = Simulation::healthy(92, 1);
     simulation.script = vec![
         (ms(4_000), Action::Kill(0)),
-        (ms(4_001), Action::Call(Box::new(move || ahead.disk().applied = 1_000))),
+        (ms(4_001), Action::Call(Box::new(move || ahead.disk().applied = 500))),
         (ms(4_002), Action::Start(0)),
     ];
     let outcome = simulate(simulation, &counters);

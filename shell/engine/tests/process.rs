@@ -5,14 +5,15 @@
 mod common;
 
 use acre_engine::{
-    AppError, Application, Applied, Block, BlockId, BlockRef, Config, Error, Genesis, Handle,
-    Participant, Proposal, ValidatorKey, Verdict, spawn,
+    AppError, Application, Applied, Block, BlockId, BlockRef, Committee, Config, Error, Genesis,
+    Handle, Participant, Proposal, ValidatorKey, Verdict, spawn,
 };
-use common::Counter;
+use common::{Counter, Roll};
 use std::{
     future::Future,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -23,6 +24,10 @@ const NAMESPACE: &[u8] = b"acre-test";
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn lone() -> Counter {
+    Counter::alone(ValidatorKey::from_seed(&[1; 32]).public())
 }
 
 fn alone(dir: &Path, counter: &Counter) -> Config {
@@ -47,7 +52,7 @@ fn handles_may_be_shared_between_threads() {
 #[test]
 fn commits_stops_reopens_and_proves() {
     let dir = tempfile::tempdir().unwrap();
-    let counter = Counter::default();
+    let counter = lone();
     let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
     counter.submit(5);
     reach(&handle, 2);
@@ -74,9 +79,9 @@ fn commits_stops_reopens_and_proves() {
 #[test]
 fn refuses_a_directory_in_use_and_a_port_taken() {
     let dir = tempfile::tempdir().unwrap();
-    let counter = Counter::default();
+    let counter = lone();
     let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
-    let second = Counter::default();
+    let second = lone();
     let error = spawn(alone(dir.path(), &second), second.start()).err().unwrap();
     assert!(matches!(error, Error::InUse { .. }), "{error:?}");
     drop(handle);
@@ -91,9 +96,13 @@ fn refuses_a_directory_in_use_and_a_port_taken() {
 
 #[test]
 fn refuses_wrong_validators_and_times() {
-    let counter = Counter::default();
-    let refuse = |change: &dyn Fn(&mut Config)| {
+    let refuse = |list: &[Participant], change: &dyn Fn(&mut Config)| {
         let dir = tempfile::tempdir().unwrap();
+        let counter = lone();
+        counter.change_roll(|roll| {
+            roll.all = list.to_vec();
+            roll.first = (0..list.len()).collect();
+        });
         let mut config = alone(dir.path(), &counter);
         change(&mut config);
         spawn(config, counter.start()).err().unwrap()
@@ -102,19 +111,21 @@ fn refuses_wrong_validators_and_times() {
         key: ValidatorKey::from_seed(&[2; 32]).public(),
         address: SocketAddr::from(([127, 0, 0, 1], 1)),
     };
-    let lists: [Vec<Participant>; 3] = [vec![], vec![other], vec![other, other]];
-    for list in lists {
-        let error = refuse(&|config| config.participants = list.clone());
+    for list in [vec![], vec![other, other]] {
+        let error = refuse(&list, &|_| {});
         assert!(matches!(error, Error::Validators { .. }), "{error:?}");
     }
-    let error = refuse(&|config| config.timing.idle_interval = config.timing.leader_timeout);
+    let error =
+        refuse(&[other], &|config| config.timing.idle_interval = config.timing.leader_timeout);
     assert!(matches!(error, Error::Timing { .. }), "{error:?}");
+    let error = refuse(&[other], &|config| config.term_heights = NonZeroU64::MIN);
+    assert!(matches!(error, Error::TermHeights { heights: 1 }), "{error:?}");
 }
 
 #[test]
 fn a_failing_application_ends_the_engine_with_its_error() {
     let dir = tempfile::tempdir().unwrap();
-    let counter = Counter::default();
+    let counter = lone();
     counter.fail_at(2);
     let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
     let error = handle.wait().unwrap_err();
@@ -135,12 +146,13 @@ fn four_validators_over_sockets_agree() {
             address: addresses[index],
         })
         .collect();
-    let counters: Vec<_> = (0..4).map(|_| Counter::default()).collect();
+    let mut roll = Roll::of(&[], 0..4);
+    roll.all = participants;
+    let counters: Vec<_> = (0..4).map(|_| Counter::new(roll.clone())).collect();
     let handles: Vec<_> = (0..4)
         .map(|index| {
             let mut config = alone(&dir.path().join(index.to_string()), &counters[index]);
             config.key = ValidatorKey::from_seed(&seed(index));
-            config.participants = participants.clone();
             config.listen = addresses[index];
             spawn(config, counters[index].start()).unwrap()
         })
@@ -175,6 +187,12 @@ impl Application for FileLedger {
 
     fn applied(&self) -> Applied {
         Self::read(&self.0)
+    }
+
+    fn committee(&self, _: u64) -> Option<Committee> {
+        let key = ValidatorKey::from_seed(&[1; 32]).public();
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        Some(Committee { validators: vec![Participant { key, address }], followers: Vec::new() })
     }
 
     fn knows(&self, _: &BlockId) -> bool {
@@ -230,7 +248,9 @@ fn child_process() {
 
 fn file_ledger(dir: &Path) -> Handle {
     let key = ValidatorKey::from_seed(&[1; 32]);
-    let config = Config::alone(dir.join("engine"), NAMESPACE, key, Arc::new(Notify::new()));
+    let mut config = Config::alone(dir.join("engine"), NAMESPACE, key, Arc::new(Notify::new()));
+    // Many boundaries within a few blocks.
+    config.term_heights = NonZeroU64::new(5).unwrap();
     spawn(config, Box::new(FileLedger(dir.join("ledger")))).unwrap()
 }
 

@@ -123,6 +123,9 @@ impl Application for Player {
     fn applied(&self) -> Durable {
         self.executor.applied()
     }
+    fn committee(&self, term: u64) -> Option<Committee> {
+        self.executor.committee(term)
+    }
     fn knows(&self, block: &BlockId) -> bool {
         self.executor.knows(block)
     }

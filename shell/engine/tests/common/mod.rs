@@ -1,4 +1,6 @@
 //! A ledger that only counts: transactions are numbers, the state is their set and sum.
+//!
+//! Numbers from [`JOIN`] and [`LEAVE`] on change the committee of the next term.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,11 +10,13 @@
 )]
 
 use acre_engine::{
-    AppError, Application, Applied, Block, BlockId, BlockRef, Genesis, Proposal, Verdict,
+    AppError, Application, Applied, Block, BlockId, BlockRef, Committee, Genesis, Participant,
+    Proposal, Verdict, defaults,
 };
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -28,20 +32,61 @@ pub struct Recorded {
     pub certificate: Option<Bytes>,
 }
 
+/// `JOIN + i`: process `i` votes from the next term on.
+pub const JOIN: u64 = 1 << 32;
+/// `LEAVE + i`: process `i` votes no more from the next term on. One transaction a process.
+pub const LEAVE: u64 = 1 << 33;
+
+/// All that may ever take part, and who votes at first.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    pub all: Vec<Participant>,
+    pub first: BTreeSet<usize>,
+    pub term_heights: u64,
+}
+
+impl Roll {
+    /// All processes of a simulation.
+    pub fn of(keys: &[[u8; 32]], first: impl IntoIterator<Item = usize>) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        Self {
+            all: keys.iter().map(|key| Participant { key: *key, address }).collect(),
+            first: first.into_iter().collect(),
+            term_heights: defaults::TERM_HEIGHTS.get(),
+        }
+    }
+
+    /// Those that vote in the term after the one in which these numbers were spent.
+    fn next(&self, spent: &BTreeSet<u64>) -> BTreeSet<usize> {
+        let named = |base: u64| {
+            (0..self.all.len()).filter(move |index| spent.contains(&(base + *index as u64)))
+        };
+        let mut seats = self.first.clone();
+        seats.extend(named(JOIN));
+        named(LEAVE).for_each(|index| {
+            seats.remove(&index);
+        });
+        seats
+    }
+}
+
 /// What survives the process.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Disk {
     pub applied: u64,
     pub id: Option<BlockId>,
     pub spent: BTreeSet<u64>,
     pub blocks: BTreeMap<u64, Recorded>,
+    /// Who votes, by term, as it was settled by the last block of the term before.
+    pub seats: BTreeMap<u64, BTreeSet<usize>>,
     /// Calls of `finalize`, to see that none is repeated.
     pub finalized: u64,
 }
 
 /// One validator's ledger from outside: its disk, its waiting transactions, its wake signal.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Counter {
+    roll: Arc<Mutex<Roll>>,
     disk: Arc<Mutex<Disk>>,
     waiting: Arc<Mutex<BTreeSet<u64>>>,
     pub wake: Arc<Notify>,
@@ -50,6 +95,27 @@ pub struct Counter {
 }
 
 impl Counter {
+    pub fn new(roll: Roll) -> Self {
+        Self {
+            roll: Arc::new(Mutex::new(roll)),
+            disk: Arc::default(),
+            waiting: Arc::default(),
+            wake: Arc::default(),
+            fail_at: Arc::default(),
+            lies: Arc::default(),
+        }
+    }
+
+    /// The ledger of a chain with only this validator.
+    pub fn alone(key: [u8; 32]) -> Self {
+        Self::new(Roll::of(&[key], [0]))
+    }
+
+    /// Changes an address, or anything else.
+    pub fn change_roll(&self, change: impl FnOnce(&mut Roll)) {
+        change(&mut self.roll.lock().unwrap());
+    }
+
     pub fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap()
     }
@@ -125,6 +191,16 @@ impl Application for Process {
         Applied { height: disk.applied, id: disk.id }
     }
 
+    fn committee(&self, term: u64) -> Option<Committee> {
+        let roll = self.shared.roll.lock().unwrap();
+        let disk = self.shared.disk();
+        let seats = if term == 0 { Some(&roll.first) } else { disk.seats.get(&term) }?;
+        let (validators, followers): (Vec<_>, Vec<_>) =
+            roll.all.iter().enumerate().partition(|(index, _)| seats.contains(index));
+        let list = |list: Vec<(usize, &Participant)>| list.into_iter().map(|(_, p)| *p).collect();
+        Some(Committee { validators: list(validators), followers: list(followers) })
+    }
+
     fn knows(&self, block: &BlockId) -> bool {
         self.overlays.contains_key(block) || self.shared.disk().id == Some(*block)
     }
@@ -182,6 +258,11 @@ impl Application for Process {
             certificate: certificate.map(Bytes::copy_from_slice),
         };
         disk.blocks.insert(block.height(), recorded);
+        let roll = self.shared.roll.lock().unwrap().clone();
+        if (block.height() + 1).is_multiple_of(roll.term_heights) {
+            let seats = roll.next(&disk.spent);
+            disk.seats.insert((block.height() + 1) / roll.term_heights, seats);
+        }
         drop(disk);
         self.overlays.retain(|_, (height, _, _)| *height > block.height());
         let mut waiting = self.shared.waiting.lock().unwrap();

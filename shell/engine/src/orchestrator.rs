@@ -1,0 +1,454 @@
+//! One engine of consensus a term, started and stopped at the boundaries.
+//!
+//! A term ends when its last block is final *and applied*: only then does the application know
+//! the next committee. The votes of each term travel on a sub-channel of their own, because the
+//! engine of one term takes the votes of another for an attack. Messages of the next term that
+//! come before it has begun here are kept, so that its first proposal is not missed; they also
+//! say that the boundary block is final, and who has the proof.
+//!
+//! A process without a seat follows: it checks the certificates that validators broadcast and
+//! hands them to marshal, which fetches what is missing.
+
+use crate::{
+    adapter::{Adapter, Ledger, Marshal},
+    block::{Block, Digest},
+    delivery::{Role, Status},
+    error::{Error, Result},
+    limits::{self, EARLY_MESSAGES},
+    term::{Members, Schemes, Seat, Terms},
+    wiring::Common,
+};
+use commonware_codec::Decode as _;
+use commonware_consensus::{
+    Epochable as _, Reporter as _, Viewable as _,
+    marshal::{Identifier, standard::Deferred},
+    simplex::{
+        Engine, Floor,
+        scheme::ed25519::Scheme,
+        types::{Activity, Certificate, Finalization},
+    },
+    types::{FixedEpocher, Height, View},
+};
+use commonware_cryptography::{
+    Digestible as _,
+    certificate::Verifier as _,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_p2p::{
+    Blocker, Message, Receiver, Sender,
+    utils::mux::{self, Builder as _, MuxHandle, Muxer, SubReceiver},
+};
+use commonware_parallel::Sequential;
+use commonware_runtime::{Clock, Handle, IoBuf, Metrics, Spawner, Storage};
+use commonware_utils::vec::NonEmptyVec;
+use rand_core::CryptoRng;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    num::NonZeroUsize,
+    sync::Arc,
+};
+use tokio::sync::watch;
+
+/// Tells the network whom to connect to.
+pub(crate) trait Roster: Send + 'static {
+    /// Replaces the peers of before. `former` are the validators of the term before, which may
+    /// still lack its last block.
+    ///
+    /// # Errors
+    /// [`Error::Room`] if the network was started for fewer validators.
+    fn track(&mut self, members: &Members, former: &Members) -> Result<()>;
+}
+
+/// A committee of the application; `None` if the runtime is shutting down.
+///
+/// # Errors
+/// [`Error::NoCommittee`], [`Error::Validators`].
+pub(crate) async fn members<E: Spawner>(
+    context: &E,
+    ledger: &Ledger,
+    term: u64,
+) -> Option<Result<Members>> {
+    let committee = ledger.call(context, move |app| app.committee(term)).await?;
+    let committee = committee.ok_or(Error::NoCommittee { term });
+    Some(committee.and_then(|committee| Members::new(&committee)))
+}
+
+type Automaton<E> = Deferred<E, Scheme, Adapter, Block, FixedEpocher>;
+type Backup = tokio::sync::mpsc::Receiver<(u64, Message<PublicKey>)>;
+
+/// What is needed to go from term to term.
+pub(crate) struct Orchestrator<E, B, T>
+where
+    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+{
+    pub(crate) namespace: Vec<u8>,
+    pub(crate) key: PrivateKey,
+    pub(crate) terms: Terms,
+    pub(crate) genesis: Digest,
+    pub(crate) schemes: Schemes,
+    pub(crate) ledger: Ledger,
+    pub(crate) marshal: Marshal,
+    pub(crate) automaton: Automaton<E>,
+    pub(crate) status: Arc<watch::Sender<Status>>,
+    pub(crate) roster: T,
+    pub(crate) common: Common<B>,
+}
+
+/// The muxed channels.
+struct Lanes<S: Sender> {
+    votes: Lane<S>,
+    certificates: Lane<S>,
+    resolver: MuxHandle<S>,
+}
+
+/// A channel with what came for the next term before its time.
+struct Lane<S: Sender> {
+    mux: MuxHandle<S>,
+    backup: Backup,
+    early: VecDeque<Message<PublicKey>>,
+}
+
+/// First what came early, then what comes.
+#[derive(Debug)]
+struct Primed {
+    early: VecDeque<Message<PublicKey>>,
+    late: SubReceiver<PublicKey>,
+}
+
+impl Receiver for Primed {
+    type Error = mux::Error;
+    type PublicKey = PublicKey;
+
+    async fn recv(&mut self) -> Result<Message<PublicKey>, mux::Error> {
+        match self.early.pop_front() {
+            Some(message) => Ok(message),
+            None => self.late.recv().await,
+        }
+    }
+
+    fn capacity(&self) -> NonZeroUsize {
+        self.late.capacity()
+    }
+}
+
+impl<S: Sender<PublicKey = PublicKey>> Lane<S> {
+    fn new<E: Spawner, R: Receiver<PublicKey = PublicKey>>(context: E, link: (S, R)) -> Self {
+        let (muxer, mux, backup) = Muxer::builder(context, link.0, link.1).with_backup().build();
+        muxer.start();
+        Self { mux, backup, early: VecDeque::new() }
+    }
+
+    fn keep(&mut self, message: Message<PublicKey>) {
+        // The oldest matter most: the first proposal is among them.
+        if self.early.len() < EARLY_MESSAGES {
+            self.early.push_back(message);
+        }
+    }
+
+    /// Opens the sub-channel of a term, with what came early for it.
+    async fn open(&mut self, term: u64) -> Result<(mux::SubSender<S>, Primed), mux::Error> {
+        let (sender, late) = self.mux.register(term).await?;
+        while let Ok((their, message)) = self.backup.try_recv() {
+            if their == term {
+                self.keep(message);
+            }
+        }
+        Ok((sender, Primed { early: std::mem::take(&mut self.early), late }))
+    }
+}
+
+/// The engine of a term; stops with this.
+struct Running(Handle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What this process does in a term.
+enum Part {
+    Votes(Running),
+    Follows { certificates: Primed, scheme: Scheme, newest: View },
+}
+
+/// What happens to a part.
+enum Happening {
+    Ended,
+    Certificate(Message<PublicKey>),
+}
+
+impl Part {
+    async fn next(&mut self) -> Happening {
+        match self {
+            Self::Votes(running) => {
+                // However it ended, it must not.
+                let _ = (&mut running.0).await;
+                Happening::Ended
+            }
+            Self::Follows { certificates, .. } => {
+                certificates.recv().await.map_or(Happening::Ended, Happening::Certificate)
+            }
+        }
+    }
+}
+
+/// How a term ended for us.
+enum End {
+    /// Its last block is applied.
+    Boundary,
+    /// The engine stops or has failed.
+    Stopped,
+}
+
+/// Why a sub-channel does not open: the muxer is gone, and with it the network.
+type Closed = mux::Error;
+
+impl<E, B, T> Orchestrator<E, B, T>
+where
+    E: Clock + CryptoRng + Spawner + Storage + Metrics,
+    B: Blocker<PublicKey = PublicKey>,
+    T: Roster,
+{
+    /// Runs until the engine stops or fails.
+    pub(crate) async fn run<S, R>(mut self, mut context: E, links: [(S, R); 3])
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let [votes, certificates, (sender, receiver)] = links;
+        let (muxer, resolver) = Muxer::new(context.child("resolver"), sender, receiver);
+        muxer.start();
+        let mut lanes = Lanes {
+            votes: Lane::new(context.child("votes"), votes),
+            certificates: Lane::new(context.child("certificates"), certificates),
+            resolver,
+        };
+        let mut former = None;
+        let mut ahead = None;
+        loop {
+            let term = self.next_term();
+            let members = match members(&context, &self.ledger, term).await {
+                Some(Ok(members)) => members,
+                Some(Err(error)) => return self.ledger.fail(error),
+                None => return,
+            };
+            let before = former.take().unwrap_or_else(|| members.clone());
+            if let Err(error) = self.roster.track(&members, &before) {
+                return self.ledger.fail(error);
+            }
+            let Ok(part) = self.enter(&context, term, &members, &mut lanes).await else { return };
+            let mut term = Term { number: term, members, former: before, part };
+            if let Some((their, from)) = &ahead
+                && *their > term.number
+            {
+                self.ask_for_boundary(term.number, PublicKey::clone(from));
+            }
+            match self.serve(&mut context, &mut term, &mut lanes, &mut ahead).await {
+                Ok(End::Boundary) => former = Some(term.members),
+                Ok(End::Stopped) => return,
+                Err(error) => return self.ledger.fail(error),
+            }
+        }
+    }
+
+    /// The term of the first block that is not applied.
+    fn next_term(&self) -> u64 {
+        self.terms.of(self.status.borrow().height.saturating_add(1))
+    }
+
+    /// Begins a term.
+    async fn enter<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        context: &E,
+        term: u64,
+        members: &Members,
+        lanes: &mut Lanes<S>,
+    ) -> Result<Part, Closed> {
+        let seat = Seat::new(&self.namespace, members, &self.key);
+        self.schemes.insert(term, seat.scheme().clone());
+        let part = match (seat, self.floor(term).await) {
+            (Seat::Taken(scheme), Some(floor)) => {
+                let context = context.child("consensus").with_attribute("term", term);
+                let config = self.common.consensus(term, scheme, floor, self.automaton.clone());
+                let engine = Engine::new(context, config);
+                let votes = lanes.votes.open(term).await?;
+                let certificates = lanes.certificates.open(term).await?;
+                let resolver = lanes.resolver.register(term).await?;
+                Part::Votes(Running(engine.start(votes, certificates, resolver)))
+            }
+            (seat, _) => {
+                lanes.votes.early.clear();
+                let (_, certificates) = lanes.certificates.open(term).await?;
+                let scheme = seat.scheme().clone();
+                Part::Follows { certificates, scheme, newest: View::zero() }
+            }
+        };
+        let role = match part {
+            Part::Votes(_) => Role::Validator,
+            Part::Follows { .. } => Role::Follower,
+        };
+        let validators = members.validators.len();
+        tracing::info!(term, ?role, validators, "a term begins");
+        self.status.send_modify(|status| {
+            status.term = term;
+            status.role = role;
+        });
+        self.forget(context, term).await;
+        Ok(part)
+    }
+
+    /// What the first vote of a term builds on: the last block of the term before or, if that is
+    /// no longer kept, the newest final block of this term.
+    async fn floor(&mut self, term: u64) -> Option<Floor<Scheme, Digest>> {
+        if term == 0 {
+            return Some(Floor::Genesis(self.genesis));
+        }
+        let boundary = Height::new(self.terms.floor(term));
+        if let Some(block) = self.marshal.get_block(boundary).await {
+            return Some(Floor::Genesis(block.digest()));
+        }
+        let (tip, _) = self.marshal.get_info(Identifier::Latest).await?;
+        let newest = self.marshal.get_finalization(tip).await?;
+        (newest.epoch().get() == term).then_some(Floor::Finalized(newest))
+    }
+
+    /// Removes the votes of terms that are over for good.
+    async fn forget(&mut self, context: &E, term: u64) {
+        // The term before may still be asked about; a failure costs only space.
+        if let Some(old) = term.checked_sub(limits::KEPT_TERMS - 1) {
+            let _ = context.remove(&self.common.journal(old), None).await;
+        }
+    }
+
+    /// Lives through a term.
+    async fn serve<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        context: &mut E,
+        term: &mut Term,
+        lanes: &mut Lanes<S>,
+        ahead: &mut Option<(u64, PublicKey)>,
+    ) -> Result<End> {
+        let mut status = self.status.subscribe();
+        // Looks once at what came before the subscription.
+        status.mark_changed();
+        let last = self.terms.last(term.number);
+        let mut asked = BTreeSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                changed = status.changed() => {
+                    if changed.is_err() {
+                        return Ok(End::Stopped);
+                    }
+                    let height = status.borrow_and_update().height;
+                    if height >= last {
+                        return Ok(End::Boundary);
+                    }
+                    asked.clear();
+                    if !self.refresh(context, term, height).await? {
+                        return Ok(End::Stopped);
+                    }
+                }
+                Some((their, message)) = lanes.votes.backup.recv() => {
+                    self.meet(term.number, their, &message.0, &mut asked, ahead);
+                    if their == term.number + 1 {
+                        lanes.votes.keep(message);
+                    }
+                }
+                Some((their, message)) = lanes.certificates.backup.recv() => {
+                    self.meet(term.number, their, &message.0, &mut asked, ahead);
+                    if their == term.number + 1 {
+                        lanes.certificates.keep(message);
+                    }
+                }
+                happening = term.part.next() => match happening {
+                    Happening::Ended => return Ok(End::Stopped),
+                    Happening::Certificate((from, bytes)) => {
+                        self.check(context, term, &from, bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message of a later term: its sender has the boundary block and the proof for it.
+    fn meet(
+        &self,
+        term: u64,
+        their: u64,
+        from: &PublicKey,
+        asked: &mut BTreeSet<PublicKey>,
+        ahead: &mut Option<(u64, PublicKey)>,
+    ) {
+        if their <= term {
+            return;
+        }
+        *ahead = Some((their, from.clone()));
+        if asked.insert(from.clone()) {
+            self.ask_for_boundary(term, from.clone());
+        }
+    }
+
+    fn ask_for_boundary(&self, term: u64, from: PublicKey) {
+        let boundary = Height::new(self.terms.last(term));
+        self.marshal.hint_finalized(boundary, NonEmptyVec::new(from));
+    }
+
+    /// Learns of followers and addresses that changed within a term; false at the end of all.
+    async fn refresh(&mut self, context: &E, term: &mut Term, height: u64) -> Result<bool> {
+        if !height.is_multiple_of(limits::REFRESH_HEIGHTS) {
+            return Ok(true);
+        }
+        let Some(now) = members(context, &self.ledger, term.number).await else {
+            return Ok(false);
+        };
+        let now = now?;
+        if now.keys() != term.members.keys() {
+            return Err(Error::Validators { reason: "they changed within a term" });
+        }
+        if now != term.members {
+            self.roster.track(&now, &term.former)?;
+            term.members = now;
+        }
+        Ok(true)
+    }
+
+    /// Hands a certificate to marshal if it proves a block final.
+    fn check(&mut self, context: &mut E, term: &mut Term, from: &PublicKey, bytes: IoBuf) {
+        let Part::Follows { scheme, newest, .. } = &mut term.part else { return };
+        let bounds = scheme.certificate_codec_config();
+        let finalization = match Certificate::<Scheme, Digest>::decode_cfg(bytes, &bounds) {
+            Ok(Certificate::Finalization(finalization)) => finalization,
+            Ok(_) => return,
+            Err(_) => return self.blame(from, "a malformed certificate"),
+        };
+        // Every validator sends each; one is enough.
+        if finalization.view() <= *newest {
+            return;
+        }
+        let known_term = finalization.epoch().get() == term.number;
+        if !known_term || !finalization.verify(context, scheme, &Sequential) {
+            return self.blame(from, "a wrong certificate");
+        }
+        *newest = finalization.view();
+        self.take(finalization);
+    }
+
+    fn take(&mut self, finalization: Finalization<Scheme, Digest>) {
+        // A marshal that is gone is noticed elsewhere.
+        let _ = self.marshal.report(Activity::Finalization(finalization));
+    }
+
+    fn blame(&mut self, from: &PublicKey, what: &str) {
+        commonware_p2p::block!(self.common.blocker, from.clone(), what, "a peer is cut off");
+    }
+}
+
+/// A term that runs.
+struct Term {
+    number: u64,
+    members: Members,
+    former: Members,
+    part: Part,
+}
