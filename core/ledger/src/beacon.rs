@@ -11,8 +11,13 @@
 //! nor the number of an epoch, nor anything that the maker of a block chooses, goes into a seed.
 //! What a validator can still do, and what it costs: `docs/protocols/randomness.md`.
 
-use acre_crypto::Hasher;
-use acre_types::{Digest, PublicKey};
+use acre_crypto::{Hasher, Secret};
+use acre_types::{Digest, Epoch, PublicKey};
+
+use crate::error::StateError;
+use crate::key::{Key, TheBeacon, TheEpoch};
+use crate::state::State;
+use crate::transaction::Action;
 
 /// What a validator publishes in one epoch about the secret it will reveal in the next. Bound to
 /// the chain and the validator, so that nobody can commit to another's secret.
@@ -44,6 +49,36 @@ pub fn mix<'a>(
 #[must_use]
 pub fn delay(mix: Digest, steps: u32) -> Digest {
     (0..steps).fold(mix, |digest, _| acre_crypto::digest(&digest.0))
+}
+
+/// What a validator does for the beacon now: a [`Action::TurnBeacon`] to be sent from the account
+/// of its key, or `None` if it did its part in this epoch or holds no seat.
+///
+/// Its secrets follow from `root`, which is its own and never changes: so it need not remember any,
+/// and gives the same turn again after a restart or from an old backup.
+///
+/// # Errors
+/// A damaged state.
+pub fn due_turn(
+    state: &State,
+    validator: &PublicKey,
+    root: &Secret,
+) -> Result<Option<Action>, StateError> {
+    let beacon = state.read(&TheBeacon)?.ok_or(StateError::Missing { key: Key::Beacon })?;
+    let epoch = state.read(&TheEpoch)?.ok_or(StateError::Missing { key: Key::Epoch })?;
+    let Some(turn) = beacon.turn(validator).filter(|turn| turn.next.is_none()) else {
+        return Ok(None);
+    };
+    let chain = &state.grid().chain;
+    let secret = |epoch: Epoch| {
+        let path = [&chain.0[..], &epoch.0.to_le_bytes()].concat();
+        Digest(*root.derive("acre 2026-11 beacon secret", &path).expose())
+    };
+    // What is sealed now was committed to in the last epoch that was.
+    let sealed = epoch.past.map(|past| secret(past.number));
+    let reveal = sealed.filter(|it| turn.sealed == Some(commitment(chain, validator, it)));
+    let commit = commitment(chain, validator, &secret(epoch.number));
+    Ok(Some(Action::TurnBeacon { epoch: epoch.number, reveal, commit }))
 }
 
 #[cfg(test)]

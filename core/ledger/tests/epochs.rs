@@ -4,6 +4,7 @@
 
 mod common;
 
+use acre_crypto::Secret;
 use acre_ledger::{
     Action, Applied, CapacityRules, EpochState, Event, GenesisError, Parameters, Payload, Refusal,
     SeatRules, TheBeacon, TheEpoch, TheSeats, Turn, Verified, apply_block, apply_payload, beacon,
@@ -256,4 +257,32 @@ fn leaving_a_seat_does_not_take_a_revealed_secret_back() {
     let mix = beacon::mix(&seed, [(&revealed.0, &revealed.1)]);
     assert_eq!(grid.epoch().seed, beacon::delay(mix, 7));
     assert_eq!(grid.take_turn(1, None, 3), Err(Refusal::NoSeat { account: account(1) }));
+}
+
+#[test]
+fn validator_knows_its_turn_without_remembering_anything() {
+    let mut grid = grid();
+    let due = |grid: &Grid, n: u8| {
+        beacon::due_turn(&grid.state, &key(n).public(), &Secret::new([n; 32])).unwrap()
+    };
+    assert_eq!(due(&grid, 4), None);
+    let mut seeds = vec![grid.epoch().seed];
+    for (epoch, skip) in [0, 0, 0, 4, 0].into_iter().enumerate() {
+        for n in [1, 2] {
+            let action = due(&grid, n).unwrap();
+            grid.act(n, action).unwrap();
+            assert_eq!(due(&grid, n), None);
+        }
+        let given = u64::try_from(epoch).unwrap();
+        assert_eq!((grid.turn(1).given, grid.turn(1).missed), (given, 0));
+        let ends = grid.epoch().ends().0;
+        grid.empty(ends + skip * EPOCH_MS);
+        seeds.push(grid.epoch().seed);
+    }
+    // Another root, as after the loss of a disk: begins anew, with one secret withheld.
+    let other = beacon::due_turn(&grid.state, &key(1).public(), &Secret::new([9; 32])).unwrap();
+    assert!(matches!(other, Some(Action::TurnBeacon { reveal: None, .. })));
+    seeds.sort();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 6);
 }
