@@ -180,8 +180,16 @@ fn shell() {
     write("block_header", &[header]);
 }
 
+fn capacity() {
+    let folder = "core/capacity/src/golden";
+    write("witness_ask", &joined::<acre_capacity::message::Ask>(&format!("{folder}/asks.hex")));
+    let answers = joined::<acre_capacity::message::Answer>(&format!("{folder}/answers.hex"));
+    write("witness_answer", &answers);
+}
+
 fn main() {
     base_and_ledger();
+    capacity();
     store();
     shell();
 }

@@ -9,6 +9,7 @@
 //! `libfuzzer/` gives the same functions to a coverage-guided fuzzer.
 
 mod base;
+mod capacity;
 mod ledger;
 mod mutate;
 mod shell;
@@ -57,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     ("chain_event_frame", shell::chain_event_frame),
     ("block_header", shell::block_header),
     ("certificate", shell::certificate),
+    ("witness_ask", capacity::ask),
+    ("witness_answer", capacity::answer),
 ];
 
 /// The target of this name.

@@ -23,10 +23,17 @@
 )]
 
 mod draw;
+pub mod duty;
 mod error;
+#[cfg(test)]
+mod formats_tests;
 pub mod index;
 pub mod limits;
+pub mod message;
 pub mod plot;
+pub mod prove;
+pub mod puzzle;
 pub mod tree;
+pub mod verify;
 
 pub use error::CapacityError;

@@ -31,7 +31,7 @@ use acre_types::{Digest, NodeId};
 
 use crate::CapacityError;
 use crate::draw::{below, first_bits, second_bits};
-use crate::limits::{LABEL_BYTES, LAYERS_MAX, REGION_BYTES_MAX, REGION_BYTES_MIN};
+use crate::limits::{LABEL, LABEL_BYTES, LAYERS_MAX, REGION_BYTES_MAX, REGION_BYTES_MIN};
 use crate::tree;
 
 /// A label.
@@ -64,8 +64,8 @@ impl PlotRules {
 
     /// Labels of a region.
     #[must_use]
-    pub const fn labels(&self) -> usize {
-        (self.region_bytes as usize).wrapping_div(LABEL_BYTES)
+    pub fn labels(&self) -> usize {
+        self.region_bytes as usize / LABEL
     }
 }
 

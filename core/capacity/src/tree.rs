@@ -14,24 +14,22 @@ use acre_types::Digest;
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
 use crate::CapacityError;
-use crate::limits::{GROUP_BYTES, LEAF_BYTES, TREE_DEPTH_MAX};
+use crate::limits::{GROUP, GROUP_BYTES, GROUP_LEAVES, LEAF, LEAF_BYTES, TREE_DEPTH_MAX};
 
 /// The chaining values beside the way from a leaf up to the root, the leaf's own neighbour first.
 pub type Path = List<Digest, TREE_DEPTH_MAX>;
 
-const LEAF: u64 = LEAF_BYTES as u64;
-
 /// Leaves of data of `bytes`; even no bytes are one leaf.
 #[must_use]
 pub fn leaves(bytes: u64) -> u64 {
-    bytes.div_ceil(LEAF).max(1)
+    bytes.div_ceil(LEAF.get()).max(1)
 }
 
 /// Bytes of leaf `leaf` of data of `bytes`.
 #[must_use]
 pub fn leaf_bytes(bytes: u64, leaf: u64) -> usize {
-    let rest = bytes.saturating_sub(leaf.saturating_mul(LEAF));
-    usize::try_from(rest.min(LEAF)).unwrap_or(LEAF_BYTES)
+    let rest = bytes.saturating_sub(leaf.saturating_mul(LEAF.get()));
+    usize::try_from(rest.min(LEAF.get())).unwrap_or(LEAF_BYTES)
 }
 
 /// Leaves of the left side of a subtree of `count` > 1 leaves: the largest power of two below it.
@@ -69,13 +67,13 @@ fn way(count: u64, leaf: u64) -> Vec<(Side, u64, u64)> {
 /// The chaining value of a subtree that is not the root.
 fn value(first_leaf: u64, bytes: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    hasher.set_input_offset(first_leaf.saturating_mul(LEAF));
+    hasher.set_input_offset(first_leaf.saturating_mul(LEAF.get()));
     hasher.update(bytes);
     hasher.finalize_non_root()
 }
 
 fn range(bytes: &[u8], first_leaf: u64, count: u64) -> Option<&[u8]> {
-    let at = |leaf: u64| usize::try_from(leaf.checked_mul(LEAF)?).ok();
+    let at = |leaf: u64| usize::try_from(leaf.checked_mul(LEAF.get())?).ok();
     let (from, to) = (at(first_leaf)?, at(first_leaf.checked_add(count)?)?);
     bytes.get(from..to.min(bytes.len()))
 }
@@ -138,7 +136,7 @@ pub fn verify(
 /// Bytes of the outboard of a region of `region_bytes`.
 #[must_use]
 pub fn outboard_bytes(region_bytes: u32) -> u64 {
-    let groups = u64::from(region_bytes).wrapping_div(GROUP_BYTES as u64);
+    let groups = u64::from(region_bytes) / GROUP;
     groups.saturating_mul(2).saturating_sub(2).saturating_mul(32)
 }
 
@@ -147,7 +145,7 @@ pub fn outboard_bytes(region_bytes: u32) -> u64 {
 pub fn outboard(region: &[u8]) -> (Vec<u8>, Digest) {
     let mut level: Vec<[u8; 32]> = (0_u64..)
         .zip(region.chunks(GROUP_BYTES))
-        .map(|(group, bytes)| value(group.saturating_mul(GROUP_BYTES as u64 / LEAF), bytes))
+        .map(|(group, bytes)| value(group.saturating_mul(GROUP_LEAVES as u64), bytes))
         .collect();
     let mut stored = Vec::with_capacity(level.len().saturating_mul(64));
     while level.len() > 2 {
@@ -167,11 +165,9 @@ pub fn outboard(region: &[u8]) -> (Vec<u8>, Digest) {
 }
 
 /// Where the values of a leaf's path above its group stand in the outboard, lowest first.
-#[must_use]
-pub fn outboard_places(region_bytes: u32, leaf: u64) -> Vec<u64> {
-    let group_leaves = GROUP_BYTES as u64 / LEAF;
-    let mut number = leaf.wrapping_div(group_leaves);
-    let mut count = u64::from(region_bytes).wrapping_div(GROUP_BYTES as u64);
+fn outboard_places(region_bytes: u32, leaf: u64) -> Vec<u64> {
+    let mut number = leaf.saturating_mul(LEAF.get()) / GROUP;
+    let mut count = u64::from(region_bytes) / GROUP;
     let mut base = 0_u64;
     let mut places = Vec::new();
     while count > 1 {
@@ -184,17 +180,35 @@ pub fn outboard_places(region_bytes: u32, leaf: u64) -> Vec<u64> {
 }
 
 /// The path of `leaf` within its group of a region: the four lowest steps, from the group's bytes.
-#[must_use]
-pub fn group_path(group: &[u8], leaf: u64) -> Option<Vec<Digest>> {
-    let group_leaves = GROUP_BYTES as u64 / LEAF;
-    let first = leaf.wrapping_sub(leaf.wrapping_rem(group_leaves));
-    let within = leaf.wrapping_sub(first);
+fn group_path(group: &[u8], leaf: u64) -> Option<Vec<Digest>> {
+    let group_leaves = GROUP_LEAVES as u64;
+    let within = leaf & group_leaves.saturating_sub(1);
+    let first = leaf.saturating_sub(within);
     let mut path = Vec::new();
     for (_, start, count) in way(group_leaves, within).into_iter().rev() {
         let bytes = range(group, start, count)?;
         path.push(Digest(value(first.saturating_add(start), bytes)));
     }
     Some(path)
+}
+
+/// The path of a leaf of a region: its lower part from the group that holds it, the upper part read
+/// from the outboard by `read`, which takes the place of a value.
+///
+/// # Errors
+/// Whatever `read` answers; [`CapacityError::Malformed`] for a group of another length.
+pub fn region_path(
+    region_bytes: u32,
+    leaf: u64,
+    group: &[u8],
+    mut read: impl FnMut(u64) -> Result<Digest, CapacityError>,
+) -> Result<Path, CapacityError> {
+    let wrong = CapacityError::Malformed { reason: "a group of another length" };
+    let mut path = group_path(group, leaf).ok_or(wrong.clone())?;
+    for place in outboard_places(region_bytes, leaf) {
+        path.push(read(place)?);
+    }
+    Path::new(path).map_err(|_| wrong)
 }
 
 #[cfg(test)]
@@ -236,11 +250,10 @@ mod tests {
         assert_eq!(stored.len() as u64, outboard_bytes(region.len() as u32));
         for leaf in [0, 1, 15, 16, 37, 64, 127] {
             let group = leaf as usize / 16 * GROUP_BYTES;
-            let mut found = group_path(&region[group..group + GROUP_BYTES], leaf).unwrap();
-            for place in outboard_places(region.len() as u32, leaf) {
-                found.push(Digest(stored[place as usize..][..32].try_into().unwrap()));
-            }
-            assert_eq!(found, path(&region, leaf).unwrap().into_vec(), "leaf {leaf}");
+            let read = |place| Ok(Digest(stored[place as usize..][..32].try_into().unwrap()));
+            let bytes = &region[group..group + GROUP_BYTES];
+            let found = region_path(region.len() as u32, leaf, bytes, read).unwrap();
+            assert_eq!(found, path(&region, leaf).unwrap(), "leaf {leaf}");
         }
     }
 

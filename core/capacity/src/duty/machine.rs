@@ -1,0 +1,321 @@
+//! The machine of one witness.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use acre_types::{Digest, Machine, NodeId, Tick};
+
+use super::visit::{Charge, Phase, Question, Rebuild, Try};
+use super::{Call, In, Out, Plan, Report, Rules};
+use crate::CapacityError;
+use crate::message::{Answer, Ask, Refusal, SignedCommitment};
+use crate::puzzle;
+use crate::verify::HeaderCheck;
+
+/// A late answer is waited for this many times as long as one in time, so that "slow" can be told
+/// from "gone".
+const PATIENCE: u32 = 3;
+/// A puzzle is waited for this many times par.
+const WORK_PATIENCE: u32 = 8;
+
+/// A witness. It asks every node on its own: one that does not answer delays no other.
+pub struct Witness {
+    rules: Rules,
+    plan: Option<Plan>,
+    charges: BTreeMap<NodeId, Charge>,
+    calls: BTreeMap<Call, NodeId>,
+    rebuilds: BTreeMap<Call, (NodeId, Digest)>,
+    next_call: u64,
+    out: VecDeque<Out>,
+}
+
+impl Witness {
+    /// # Errors
+    /// [`CapacityError::Rules`].
+    pub fn new(rules: Rules) -> Result<Self, CapacityError> {
+        rules.check()?;
+        Ok(Self {
+            rules,
+            plan: None,
+            charges: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            rebuilds: BTreeMap::new(),
+            next_call: 0,
+            out: VecDeque::new(),
+        })
+    }
+
+    fn call(&mut self) -> Call {
+        self.next_call = self.next_call.saturating_add(1);
+        Call(self.next_call)
+    }
+
+    fn begin(&mut self, now: Tick, plan: Plan) {
+        self.report();
+        for duty in plan.duties() {
+            self.charges.insert(duty.node, Charge::new(*duty, &plan, &self.rules, now));
+        }
+        self.plan = Some(plan);
+    }
+
+    /// Ends the epoch, whatever is still awaited.
+    fn report(&mut self) {
+        let charges = std::mem::take(&mut self.charges);
+        self.calls.clear();
+        self.rebuilds.clear();
+        let Some(plan) = self.plan.take() else { return };
+        let verdicts: Vec<_> = charges.values().filter_map(Charge::verdict).collect();
+        if !verdicts.is_empty() {
+            self.out.push_back(Out::Report(Report { epoch: plan.epoch, verdicts }));
+        }
+    }
+
+    fn ask(&mut self, now: Tick, node: NodeId, question: Question, tried: Try) {
+        let call = self.call();
+        let Some(plan) = &self.plan else { return };
+        let epoch = plan.epoch;
+        let Some(charge) = self.charges.get_mut(&node) else { return };
+        let nonce = charge.nonce();
+        let (answer, work) = (self.rules.answer, self.rules.work);
+        let (ask, patience) = match &question {
+            Question::Commitment => (Ask::Commit { epoch, nonce }, answer),
+            Question::Samples { commitment } => {
+                let index = commitment.index.as_ref().map_or(Digest([0; 32]), |span| span.digest);
+                let samples = self.rules.samples;
+                (Ask::Open { index, nonce, samples }, answer.saturating_mul(PATIENCE))
+            }
+            Question::Work { task } => (Ask::Work(*task), work.par.saturating_mul(WORK_PATIENCE)),
+            Question::Proofs { task, .. } => {
+                let ask = Ask::Probe { task: task.digest(), nonce, probes: work.probes };
+                (ask, answer.saturating_mul(PATIENCE))
+            }
+        };
+        charge.phase = Phase::Waiting { call, sent: now, nonce, tried, question };
+        self.calls.insert(call, node);
+        self.out.push_back(Out::Ask { call, node, ask, patience });
+    }
+
+    /// What the node is asked next within this visit, or nothing.
+    fn go_on(&mut self, now: Tick, node: NodeId, after: After) {
+        let Some(charge) = self.charges.get_mut(&node) else { return };
+        charge.phase = Phase::Idle;
+        let question = match after {
+            After::Commitment(commitment) => {
+                charge.committed(&commitment);
+                if commitment.index.is_some() {
+                    Some(Question::Samples { commitment })
+                } else {
+                    charge.task(&self.rules).map(|task| Question::Work { task })
+                }
+            }
+            After::Samples => charge.task(&self.rules).map(|task| Question::Work { task }),
+            After::Work(question) => Some(question),
+        };
+        if let Some(question) = question {
+            self.ask(now, node, question, Try::First);
+        }
+    }
+
+    /// A question that was not answered: once more, or never.
+    fn not_answered(&mut self, now: Tick, node: NodeId, tried: Try, question: Question, why: Why) {
+        let until = now.after(self.rules.retry);
+        let Some(charge) = self.charges.get_mut(&node) else { return };
+        match (&question, tried) {
+            (Question::Commitment | Question::Samples { .. }, Try::First) => {
+                charge.phase = Phase::Pausing { until, question };
+            }
+            (Question::Commitment, Try::Second) => charge.phase = Phase::Idle,
+            (Question::Samples { .. }, Try::Second) => {
+                match why {
+                    Why::Late => charge.late(),
+                    Why::Gone => charge.missing(),
+                }
+                charge.not_sampled(&self.rules);
+                self.go_on(now, node, After::Samples);
+            }
+            (Question::Work { .. } | Question::Proofs { .. }, _) => {
+                charge.missing();
+                charge.unsolved();
+                charge.phase = Phase::Idle;
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Tick, call: Call, answer: Answer, headers: &[HeaderCheck]) {
+        let Some(waiting) = self.take(call) else { return };
+        let Waiting { node, sent, nonce, tried, question } = waiting;
+        let took = now.since(sent);
+        match (question, answer) {
+            (Question::Commitment, Answer::Committed(signed)) => {
+                self.judge_commitment(now, node, &nonce, tried, took, signed);
+            }
+            (Question::Samples { commitment }, Answer::Opened(samples)) => {
+                if took > self.rules.answer {
+                    let question = Question::Samples { commitment };
+                    return self.not_answered(now, node, tried, question, Why::Late);
+                }
+                let Some(charge) = self.charges.get_mut(&node) else { return };
+                let rules = self.rules;
+                let rebuild = charge.sampled(&rules, &commitment, &nonce, &samples, headers);
+                if let Some(rebuild) = rebuild {
+                    self.rebuild(node, &rebuild);
+                }
+                self.go_on(now, node, After::Samples);
+            }
+            (Question::Work { task }, Answer::Worked(signed)) => {
+                let Some(charge) = self.charges.get_mut(&node) else { return };
+                if signed.verify(&task).is_err() {
+                    charge.wrong();
+                    charge.unsolved();
+                    return charge.phase = Phase::Idle;
+                }
+                let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+                charge.solved(&self.rules, &task, micros);
+                let question = Question::Proofs { task, claim: signed.claim };
+                self.go_on(now, node, After::Work(question));
+            }
+            (Question::Proofs { task, claim }, Answer::Probed(proofs)) => {
+                let probes = self.rules.work.probes;
+                let result = puzzle::check(&task, &claim, &nonce, probes, &proofs);
+                let Some(charge) = self.charges.get_mut(&node) else { return };
+                if result.is_err() {
+                    charge.wrong();
+                    charge.unsolved();
+                } else if took > self.rules.answer {
+                    charge.late();
+                    charge.unsolved();
+                }
+                charge.phase = Phase::Idle;
+            }
+            // At work for its tenants: what was proven before stands.
+            (Question::Work { .. }, Answer::Refused(Refusal::Busy)) => {
+                if let Some(charge) = self.charges.get_mut(&node) {
+                    charge.phase = Phase::Idle;
+                }
+            }
+            (question, _) => self.not_answered(now, node, tried, question, Why::Gone),
+        }
+    }
+
+    fn judge_commitment(
+        &mut self,
+        now: Tick,
+        node: NodeId,
+        nonce: &Digest,
+        tried: Try,
+        took: Duration,
+        signed: SignedCommitment,
+    ) {
+        let Some(plan) = &self.plan else { return };
+        if took > self.rules.answer {
+            return self.not_answered(now, node, tried, Question::Commitment, Why::Late);
+        }
+        if signed.verify(node, plan.epoch, *nonce).is_err() {
+            let Some(charge) = self.charges.get_mut(&node) else { return };
+            charge.wrong();
+            return charge.phase = Phase::Idle;
+        }
+        self.go_on(now, node, After::Commitment(signed.commitment));
+    }
+
+    fn rebuild(&mut self, node: NodeId, rebuild: &Rebuild) {
+        let call = self.call();
+        self.rebuilds.insert(call, (node, rebuild.root));
+        let (region, rules) = (rebuild.region, self.rules.plot);
+        self.out.push_back(Out::Rebuild { call, node, region, rules });
+    }
+
+    /// What was awaited under this name; nothing if the epoch ended meanwhile.
+    fn take(&mut self, call: Call) -> Option<Waiting> {
+        let node = self.calls.remove(&call)?;
+        let charge = self.charges.get_mut(&node)?;
+        match std::mem::replace(&mut charge.phase, Phase::Idle) {
+            Phase::Waiting { call: awaited, sent, nonce, tried, question } if awaited == call => {
+                Some(Waiting { node, sent, nonce, tried, question })
+            }
+            other => {
+                charge.phase = other;
+                None
+            }
+        }
+    }
+}
+
+/// A question that was on its way.
+struct Waiting {
+    node: NodeId,
+    sent: Tick,
+    nonce: Digest,
+    tried: Try,
+    question: Question,
+}
+
+/// What part of a visit went well.
+enum After {
+    Commitment(crate::message::Commitment),
+    Samples,
+    Work(Question),
+}
+
+/// How a question failed.
+#[derive(Clone, Copy)]
+enum Why {
+    Late,
+    Gone,
+}
+
+impl Machine for Witness {
+    type In = In;
+    type Out = Out;
+
+    fn input(&mut self, now: Tick, input: In) {
+        match input {
+            In::Begin(plan) => self.begin(now, plan),
+            In::Answered { call, answer, headers } => self.answered(now, call, answer, &headers),
+            In::Failed { call } => {
+                if let Some(Waiting { node, tried, question, .. }) = self.take(call) {
+                    self.not_answered(now, node, tried, question, Why::Gone);
+                }
+            }
+            In::Rebuilt { call, root } => {
+                let Some((node, wanted)) = self.rebuilds.remove(&call) else { return };
+                if root != wanted
+                    && let Some(charge) = self.charges.get_mut(&node)
+                {
+                    charge.forged(root);
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Tick) {
+        if self.plan.as_ref().is_some_and(|plan| plan.ends <= now) {
+            return self.report();
+        }
+        let is_due = |charge: &Charge| charge.deadline().is_some_and(|deadline| deadline <= now);
+        let due: Vec<NodeId> = (self.charges.iter())
+            .filter(|(_, charge)| is_due(charge))
+            .map(|(node, _)| *node)
+            .collect();
+        for node in due {
+            let Some(charge) = self.charges.get_mut(&node) else { continue };
+            match std::mem::replace(&mut charge.phase, Phase::Idle) {
+                Phase::Pausing { question, .. } => self.ask(now, node, question, Try::Second),
+                _ => {
+                    charge.begin();
+                    self.ask(now, node, Question::Commitment, Try::First);
+                }
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Tick> {
+        let ends = self.plan.as_ref()?.ends;
+        let next = self.charges.values().filter_map(Charge::deadline).min();
+        Some(next.map_or(ends, |next| next.min(ends)))
+    }
+
+    fn output(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+}

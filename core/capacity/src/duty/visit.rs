@@ -1,0 +1,277 @@
+//! One node in one epoch: what was asked, what is awaited, what was found.
+
+use acre_types::{Bytes, Digest, Epoch, Tick};
+
+use super::{Call, Duty, Plan, Rules, Verdict, schedule};
+use crate::index::ItemId;
+use crate::limits::{LANE_BYTES_MIN, LANES_MAX};
+use crate::message::{Commitment, Sample, Samples};
+use crate::puzzle::{Claim, LaneRules, Task};
+use crate::verify::{self, HeaderCheck, Shown};
+
+/// Lanes that share a core, at least, so that powers of two fill its memory to within a fourth.
+const LANES_A_CORE: u64 = 4;
+
+/// Which try of a question it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Try {
+    First,
+    Second,
+}
+
+/// What is asked, with what is needed to judge the answer.
+#[derive(Clone, Debug)]
+pub(super) enum Question {
+    Commitment,
+    Samples { commitment: Commitment },
+    Work { task: Task },
+    Proofs { task: Task, claim: Claim },
+}
+
+/// What a visit is doing.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Idle,
+    /// Asks again then.
+    Pausing {
+        until: Tick,
+        question: Question,
+    },
+    Waiting {
+        call: Call,
+        sent: Tick,
+        nonce: Digest,
+        tried: Try,
+        question: Question,
+    },
+}
+
+/// A region to be made again.
+pub(super) struct Rebuild {
+    pub(super) region: u32,
+    pub(super) root: Digest,
+}
+
+/// A node being watched in one epoch.
+pub(super) struct Charge {
+    pub(super) duty: Duty,
+    epoch: Epoch,
+    secret: Digest,
+    /// Rising; those before `visit` are over or running.
+    visits: Vec<Tick>,
+    visit: usize,
+    /// Number of the visit with the puzzle, and of that with a rebuild; past all visits for none.
+    work_visit: usize,
+    rebuild_visit: usize,
+    nonces: u64,
+    pub(super) phase: Phase,
+    found: Found,
+}
+
+/// Counted so far.
+#[derive(Default)]
+struct Found {
+    asked: u16,
+    answered: u16,
+    late: u16,
+    missing: u16,
+    wrong: u16,
+    /// Least bytes that were committed, all and without plots.
+    least: Option<(u64, u64)>,
+    samples: u64,
+    held: u64,
+    is_forged: Option<Digest>,
+    /// Cores and memory of the puzzle, if one was asked and not excused.
+    work: Option<(u32, Bytes)>,
+}
+
+fn count(counter: &mut u16) {
+    *counter = counter.saturating_add(1);
+}
+
+impl Charge {
+    pub(super) fn new(duty: Duty, plan: &Plan, rules: &Rules, now: Tick) -> Self {
+        let (epoch, secret, node) = (plan.epoch, plan.secret, duty.node);
+        let mut visits =
+            schedule::visits(&secret, epoch, node, (plan.began, plan.ends), rules.visits);
+        // A witness that begins late does not make up for what it missed.
+        visits.retain(|visit| *visit >= now);
+        let drawn = |context, end: u64| schedule::choice(context, &secret, epoch, node, end);
+        let which = |context| {
+            let count = u64::try_from(visits.len()).unwrap_or(u64::MAX);
+            usize::try_from(drawn(context, count)).unwrap_or(usize::MAX)
+        };
+        let is_unknown = duty.proven.0 == 0 && duty.cores > 0;
+        let has_work = is_unknown || schedule::is_work_epoch(epoch, node, rules.work.every);
+        let has_rebuild = drawn("acre 2026-11 witness rebuild", rules.rebuild_every.into()) == 0;
+        let work_visit = if has_work { which("acre 2026-11 witness work at") } else { usize::MAX };
+        let rebuild_visit =
+            if has_rebuild { which("acre 2026-11 witness rebuild at") } else { usize::MAX };
+        Self {
+            duty,
+            epoch,
+            secret,
+            visits,
+            visit: 0,
+            work_visit,
+            rebuild_visit,
+            nonces: 0,
+            phase: Phase::Idle,
+            found: Found::default(),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        match &self.phase {
+            Phase::Idle => self.visits.get(self.visit).copied(),
+            Phase::Pausing { until, .. } => Some(*until),
+            Phase::Waiting { .. } => None,
+        }
+    }
+
+    pub(super) fn nonce(&mut self) -> Digest {
+        self.nonces = self.nonces.saturating_add(1);
+        schedule::nonce(&self.secret, self.epoch, self.duty.node, self.nonces)
+    }
+
+    /// Begins the visit that is due.
+    pub(super) fn begin(&mut self) {
+        self.visit = self.visit.saturating_add(1);
+        count(&mut self.found.asked);
+    }
+
+    /// The visit that runs has this number.
+    fn running(&self) -> usize {
+        self.visit.saturating_sub(1)
+    }
+
+    /// The node said what it holds.
+    pub(super) fn committed(&mut self, commitment: &Commitment) {
+        count(&mut self.found.answered);
+        let all = commitment.bytes();
+        let sold = all.saturating_sub(commitment.plots);
+        let (least_all, least_sold) = self.found.least.unwrap_or((all, sold));
+        self.found.least = Some((least_all.min(all), least_sold.min(sold)));
+    }
+
+    /// Counts the samples of one visit; the region that is to be made again, if this visit has one.
+    pub(super) fn sampled(
+        &mut self,
+        rules: &Rules,
+        commitment: &Commitment,
+        nonce: &Digest,
+        samples: &Samples,
+        headers: &[HeaderCheck],
+    ) -> Option<Rebuild> {
+        let mut plot = None;
+        for number in 0..usize::from(rules.samples) {
+            self.found.samples = self.found.samples.saturating_add(1);
+            let opening = match samples.get(number) {
+                Some(Sample::Opened(opening)) => opening,
+                Some(Sample::Missing) | None => {
+                    count(&mut self.found.missing);
+                    continue;
+                }
+            };
+            let header = headers.get(number).copied().unwrap_or(HeaderCheck::Unknown);
+            let place = u64::try_from(number).unwrap_or(u64::MAX);
+            match verify::check(commitment, &rules.plot, nonce, place, opening, header) {
+                Ok(Shown::Held) => {
+                    self.found.held = self.found.held.saturating_add(1);
+                    if let ItemId::Plot(region) = opening.item.id {
+                        plot.get_or_insert(Rebuild { region, root: opening.item.root });
+                    }
+                }
+                Ok(Shown::Unknown) => {
+                    self.found.samples = self.found.samples.saturating_sub(1);
+                }
+                Err(_) => count(&mut self.found.wrong),
+            }
+        }
+        plot.filter(|_| self.running() == self.rebuild_visit)
+    }
+
+    /// No sample of this visit came, or none in time.
+    pub(super) fn not_sampled(&mut self, rules: &Rules) {
+        self.found.samples = self.found.samples.saturating_add(rules.samples.into());
+    }
+
+    pub(super) fn late(&mut self) {
+        count(&mut self.found.late);
+    }
+
+    pub(super) fn missing(&mut self) {
+        count(&mut self.found.missing);
+    }
+
+    pub(super) fn wrong(&mut self) {
+        count(&mut self.found.wrong);
+    }
+
+    /// A region was made again and came to another root.
+    pub(super) fn forged(&mut self, root: Digest) {
+        self.wrong();
+        self.found.is_forged = Some(root);
+    }
+
+    /// The puzzle of this visit, if it has one.
+    pub(super) fn task(&mut self, rules: &Rules) -> Option<Task> {
+        if self.running() != self.work_visit {
+            return None;
+        }
+        let cores = u64::from(self.duty.cores).min(LANES_MAX.into());
+        let memory = self.duty.memory.0.checked_div(rules.work.memory_scale.into()).unwrap_or(0);
+        let a_lane = memory.checked_div(cores.saturating_mul(LANES_A_CORE)).unwrap_or(0);
+        let a_lane = a_lane.checked_ilog2().map_or(0, |bits| 1_u64 << bits);
+        let lane_bytes = u32::try_from(a_lane).unwrap_or(u32::MAX);
+        let lane_bytes = lane_bytes.min(rules.work.lane.lane_bytes).max(LANE_BYTES_MIN);
+        let lanes = memory.checked_div(lane_bytes.into()).unwrap_or(0);
+        // As many as fill the memory: from four to eight a core, unless lanes are at their limit.
+        let lanes = lanes.clamp(cores, cores.saturating_mul(2 * LANES_A_CORE));
+        let lanes = u16::try_from(lanes).unwrap_or(u16::MAX).min(LANES_MAX);
+        if lanes == 0 {
+            return None;
+        }
+        let rules = LaneRules { lane_bytes, ..rules.work.lane };
+        Some(Task { node: self.duty.node, epoch: self.epoch, seed: self.nonce(), lanes, rules })
+    }
+
+    /// The puzzle was not solved, or not rightly.
+    pub(super) fn unsolved(&mut self) {
+        self.found.work = Some((0, Bytes(0)));
+    }
+
+    /// The puzzle was solved in `micros`; believed once its probes are checked.
+    pub(super) fn solved(&mut self, rules: &Rules, task: &Task, micros: u64) {
+        let par = u64::try_from(rules.work.par.as_micros()).unwrap_or(u64::MAX);
+        let lanes = u64::from(task.lanes);
+        let work = u128::from(lanes.saturating_mul(task.rules.work())).saturating_mul(par.into());
+        let a_core = u128::from(rules.work.lane.work()).saturating_mul(micros.max(1).into());
+        let cores = u32::try_from(work.checked_div(a_core).unwrap_or(0)).unwrap_or(u32::MAX);
+        let held = lanes.saturating_mul(task.rules.lane_bytes.into());
+        let memory = held.saturating_mul(rules.work.memory_scale.into());
+        self.found.work = Some((cores.min(self.duty.cores), Bytes(memory).min(self.duty.memory)));
+    }
+
+    /// What is to be said of the node; `None` if it was never visited.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        let found = &self.found;
+        let (all, sold) = found.least.unwrap_or((0, 0));
+        let shown = if found.is_forged.is_some() { sold } else { all };
+        let storage = u128::from(shown).saturating_mul(found.held.into());
+        let storage = storage.checked_div(found.samples.into()).unwrap_or(0);
+        let known = if found.answered > 0 { self.duty.proven } else { (0, Bytes(0)) };
+        let (cores, memory) = found.work.unwrap_or(known);
+        (found.asked > 0).then(|| Verdict {
+            node: self.duty.node,
+            asked: found.asked,
+            answered: found.answered,
+            storage: Bytes(u64::try_from(storage).unwrap_or(u64::MAX)),
+            cores,
+            memory,
+            late: found.late,
+            missing: found.missing,
+            wrong: found.wrong,
+        })
+    }
+}

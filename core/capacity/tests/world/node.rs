@@ -1,0 +1,250 @@
+//! The nodes of the model: honest ones, and cheats by name.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use acre_capacity::CapacityError;
+use acre_capacity::duty::{Duty, Rules};
+use acre_capacity::index::{Index, Item, ItemId};
+use acre_capacity::message::{Answer, Ask, Commitment, Refusal};
+use acre_capacity::plot::{Fill, Region};
+use acre_capacity::prove::{Holdings, Shard, open};
+use acre_capacity::puzzle::{self, Claim, Lane, Task};
+use acre_capacity::verify::HeaderCheck;
+use acre_codec::List;
+use acre_crypto::{Secret, SigningKey};
+use acre_types::{ContractId, NodeId, PackId, Tick};
+
+use super::{Numbers, REGIONS};
+
+/// How a node behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Holds all, answers all.
+    Honest,
+    /// Holds this share and makes the rest of its plots again when asked, at `fill` a region.
+    Part { percent: u32, fill: Duration },
+    /// Holds this share and says of the rest that it is missing.
+    Holes { percent: u32 },
+    /// Every sample takes so long to read.
+    SlowDisk { read: Duration },
+    /// Holds nothing itself: everything is with a neighbour so far away.
+    Neighbour { round_trip: Duration },
+    /// Fills its plots with cheap numbers that it can make at any time.
+    Forger { percent: u32 },
+    /// Is there for this share of the time, in stretches of seconds.
+    Flaky { percent: u64 },
+    /// Holds a tenth, and lies as a witness for others of its kind.
+    Ring,
+}
+
+impl Behaviour {
+    pub fn is_ring(self) -> bool {
+        self == Self::Ring
+    }
+}
+
+/// One node.
+pub struct Node {
+    pub id: NodeId,
+    pub kind: Behaviour,
+    key: SigningKey,
+    regions: Vec<Region>,
+    shards: Vec<(Item, Vec<u8>)>,
+    index: Index,
+    solved: Option<(Task, Vec<Lane>)>,
+}
+
+const SHARD_BYTES: u64 = 4096 + 64;
+
+fn writer() -> SigningKey {
+    SigningKey::from_seed(Secret::new([77; 32]))
+}
+
+/// A header of the model: root, length and the writer's signature.
+fn header(item: &Item) -> Vec<u8> {
+    let bytes = acre_codec::encode(item);
+    let signature = writer().sign_bytes("acre/test-header/1", &bytes);
+    acre_codec::encode(&(*item, signature))
+}
+
+pub fn check_header(item: &Item, header: &[u8]) -> HeaderCheck {
+    if matches!(item.id, ItemId::Plot(_)) {
+        return HeaderCheck::None;
+    }
+    let Ok((of, signature)) = acre_codec::decode::<(Item, acre_types::Signature)>(header) else {
+        return HeaderCheck::Refused;
+    };
+    let bytes = acre_codec::encode(&of);
+    let key = writer().public();
+    let is_good = of.id == item.id
+        && acre_crypto::verify_bytes(&key, "acre/test-header/1", &bytes, &signature).is_ok();
+    if is_good {
+        HeaderCheck::Signed { root: of.root, bytes: of.bytes }
+    } else {
+        HeaderCheck::Refused
+    }
+}
+
+/// Shard `number` of those that fill `sold` bytes; the last is shorter.
+fn shard(seed: u64, number: u64, sold: u64) -> (Item, Vec<u8>) {
+    let bytes = SHARD_BYTES.min(sold - number * SHARD_BYTES);
+    let body: Vec<u8> = (0..bytes).map(|at| (at * 31 + number * 7 + seed * 131) as u8).collect();
+    let mut pack = [0; 16];
+    pack[..8].copy_from_slice(&number.to_be_bytes());
+    let id = ItemId::Shard { contract: ContractId(seed + 1), pack: PackId(pack), index: 0 };
+    let item = Item { id, bytes: body.len() as u64, root: acre_crypto::digest(&body) };
+    (item, body)
+}
+
+impl Node {
+    pub fn new(seed: u64, kind: Behaviour, rules: &Rules) -> Self {
+        let mut bytes = [9; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let key = SigningKey::from_seed(Secret::new(bytes));
+        let id = NodeId::from(key.public());
+        let real = match kind {
+            Behaviour::Forger { percent } => REGIONS * percent / 100,
+            _ => REGIONS,
+        };
+        let region = |number: u32| {
+            // A region of another node's key: as good as any cheap numbers.
+            let of = if number < real { id } else { NodeId([7; 32]) };
+            Fill::new(of, number, rules.plot).unwrap().finish()
+        };
+        let regions: Vec<Region> = (0..REGIONS).map(region).collect();
+        let sold = u64::from(REGIONS) * u64::from(rules.plot.region_bytes);
+        let shards: Vec<_> =
+            (0..sold.div_ceil(SHARD_BYTES)).map(|number| shard(seed, number, sold)).collect();
+        let plots = (0..).zip(&regions).map(|(number, region)| Item {
+            id: ItemId::Plot(number),
+            bytes: rules.plot.region_bytes.into(),
+            root: region.root,
+        });
+        let items = plots.chain(shards.iter().map(|(item, _)| *item)).collect();
+        let index = Index::build(items).unwrap();
+        Self { id, kind, key, regions, shards, index, solved: None }
+    }
+
+    pub fn duty(&self) -> Duty {
+        super::duty(self.id)
+    }
+
+    /// The answer and the time that it takes to make, or nothing.
+    pub fn serve(
+        &mut self,
+        now: Tick,
+        ask: &Ask,
+        numbers: &mut Numbers,
+    ) -> Option<(Answer, Duration)> {
+        if let Behaviour::Flaky { percent } = self.kind {
+            // In or out for five seconds at a time.
+            let stretch = Numbers::new(now.0 / 5_000_000 + u64::from(self.id.0[0])).below(100);
+            if stretch >= percent {
+                return None;
+            }
+        }
+        let quick = Duration::from_millis(1 + numbers.below(5));
+        let answer = match ask {
+            Ask::Commit { epoch, nonce } => {
+                let (index, plots) = (self.index.root(), self.index.plot_bytes());
+                let (node, epoch, nonce) = (self.id, *epoch, *nonce);
+                let commitment = Commitment { node, epoch, nonce, index, plots };
+                Answer::Committed(commitment.sign(&self.key))
+            }
+            Ask::Open { nonce, samples, .. } => {
+                let reading = Reading { node: self, cost: RefCell::default() };
+                let opened = open(&self.index, &reading, nonce, *samples).unwrap();
+                let work = reading.cost.into_inner().total(self.kind);
+                return Some((Answer::Opened(opened), quick + work));
+            }
+            Ask::Work(task) => {
+                let lanes: Vec<Lane> =
+                    (0..task.lanes).map(|lane| Lane::solve(task, lane).unwrap()).collect();
+                let claims = lanes.iter().map(Lane::claim).collect();
+                let claim = Claim { task: task.digest(), lanes: List::new(claims).unwrap() };
+                self.solved = Some((*task, lanes));
+                Answer::Worked(claim.sign(&self.key))
+            }
+            Ask::Probe { nonce, probes, .. } => match &self.solved {
+                Some((task, lanes)) => {
+                    Answer::Probed(puzzle::prove(task, lanes, nonce, *probes).unwrap())
+                }
+                None => Answer::Refused(Refusal::Unknown),
+            },
+        };
+        Some((answer, quick))
+    }
+}
+
+/// What one request cost the node.
+#[derive(Default)]
+struct Cost {
+    reads: u32,
+    regions: Vec<u32>,
+}
+
+impl Cost {
+    fn total(&self, kind: Behaviour) -> Duration {
+        match kind {
+            Behaviour::SlowDisk { read } => read * self.reads,
+            Behaviour::Neighbour { round_trip } => round_trip,
+            // Each region is one chain; a cheat with many cores makes all of them at once.
+            Behaviour::Part { fill, .. } if !self.regions.is_empty() => fill,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+struct Reading<'a> {
+    node: &'a Node,
+    cost: RefCell<Cost>,
+}
+
+impl Reading<'_> {
+    fn missing(item: ItemId) -> CapacityError {
+        CapacityError::Read { item, reason: "not kept".to_owned() }
+    }
+}
+
+impl Holdings for Reading<'_> {
+    fn plot(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        let mut cost = self.cost.borrow_mut();
+        cost.reads += 1;
+        match self.node.kind {
+            Behaviour::Part { percent, .. } if region >= REGIONS * percent / 100 => {
+                cost.regions.push(region);
+            }
+            Behaviour::Holes { percent } if region >= REGIONS * percent / 100 => {
+                return Err(Self::missing(ItemId::Plot(region)));
+            }
+            Behaviour::Ring if region > 0 => return Err(Self::missing(ItemId::Plot(region))),
+            _ => {}
+        }
+        let bytes = self.node.regions[region as usize].bytes();
+        into.copy_from_slice(&bytes[offset as usize..][..into.len()]);
+        Ok(())
+    }
+
+    fn outboard(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        let outboard = &self.node.regions[region as usize].outboard;
+        into.copy_from_slice(&outboard[offset as usize..][..into.len()]);
+        Ok(())
+    }
+
+    fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError> {
+        self.cost.borrow_mut().reads += 1;
+        let id = ItemId::Shard { contract, pack, index };
+        let number = self.node.shards.iter().position(|(item, _)| item.id == id).unwrap();
+        let kept = match self.node.kind {
+            Behaviour::Part { percent, .. } | Behaviour::Holes { percent } => percent as usize,
+            Behaviour::Ring => 10,
+            _ => 100,
+        };
+        if number >= self.node.shards.len() * kept / 100 {
+            return Err(Self::missing(id));
+        }
+        let (item, body) = &self.node.shards[number];
+        Ok(Shard { header: header(item), body: body.clone() })
+    }
+}
