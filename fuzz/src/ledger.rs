@@ -2,7 +2,7 @@
 
 use acre_ledger::{
     AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken, SignedTransaction,
-    Verified,
+    Subject, Verified,
 };
 use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId, PublicKey};
 
@@ -66,6 +66,13 @@ pub(crate) fn object(data: &[u8]) {
         Key::Seats,
         Key::Candidate(PublicKey([1; 32])),
         Key::CandidateAt(1),
+        Key::Recovery("ada".parse().expect("a handle")),
+        Key::HandleAt(1),
+        Key::Voice(account),
+        Key::Assembly,
+        Key::Proposal(1),
+        Key::Ballot(1, account),
+        Key::Admitted(Subject::Account(account)),
     ];
     for key in keys {
         if let Ok(object) = AnyObject::decode(&key, data) {

@@ -145,6 +145,7 @@ impl Run {
             .expect("one"),
             parameters: Parameters::default(),
             foundation: AccountId([0xf0; 32]),
+            admitted: List::default(),
             grants: List::new(grants.clone()).expect("few"),
         };
         let state = genesis.state().expect("a valid genesis");

@@ -96,6 +96,7 @@ fn main() {
         .unwrap(),
         parameters: Parameters::default(),
         foundation: AccountId([2; 32]),
+        admitted: List::default(),
         grants: List::new(Vec::new()).unwrap(),
     };
     let signers: Vec<_> = (0..9000).map(signer).collect();

@@ -9,7 +9,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::apply::{self, Work};
 use crate::error::{BlockError, Fault, Refusal, StateError};
 use crate::event::{Event, Receipt};
-use crate::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_TRANSACTIONS_MAX};
+use crate::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_TRANSACTIONS_MAX, RULES_KNOWN};
 use crate::state::State;
 use crate::transaction::{SignedTransaction, Verified};
 
@@ -102,7 +102,7 @@ pub fn build_block<T: Borrow<Verified>>(
     height: Height,
     time: UnixMs,
 ) -> Result<Built, StateError> {
-    let mut work = Work::new(state, height, time)?;
+    let mut work = Work::new(state, height, time, RULES_KNOWN)?;
     let mut taken = Vec::new();
     let mut skipped = Vec::new();
     // The length field of the list.
@@ -140,13 +140,28 @@ pub fn apply_block<T: Borrow<Verified>>(
     height: Height,
     time: UnixMs,
 ) -> Result<Applied, BlockError> {
+    apply_block_knowing(RULES_KNOWN, state, transactions, height, time)
+}
+
+/// As [`apply_block`], by a program that knows the rules up to this version: for simulations of
+/// grids in which some have upgraded and some have not.
+///
+/// # Errors
+/// As there; [`StateError::UnknownRules`] from the first block by newer rules on.
+pub fn apply_block_knowing<T: Borrow<Verified>>(
+    rules_known: u32,
+    state: &State,
+    transactions: &[T],
+    height: Height,
+    time: UnixMs,
+) -> Result<Applied, BlockError> {
     let bytes = transactions
         .iter()
         .fold(4_usize, |sum, transaction| sum.saturating_add(transaction.borrow().bytes()));
     if transactions.len() > PAYLOAD_TRANSACTIONS_MAX || bytes > PAYLOAD_BYTES_MAX {
         return Err(BlockError::TooLarge { transactions: transactions.len(), bytes });
     }
-    let mut work = Work::new(state, height, time)?;
+    let mut work = Work::new(state, height, time, rules_known)?;
     for (index, transaction) in transactions.iter().enumerate() {
         let transaction = transaction.borrow();
         work.transaction(transaction).map_err(|fault| match fault {

@@ -3,9 +3,12 @@
 //! Apart because different parties are to blame: the signer, the proposer, the one who answered a
 //! reader, the one who wrote a genesis, and this machine's own storage.
 
-use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
+use acre_types::{
+    AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey, UnixMs,
+};
 
 use crate::Key;
+use crate::object::Subject;
 
 /// Why a transaction is not applied. Its sender is to blame, or it came too early or too late.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -265,6 +268,70 @@ pub enum Refusal {
         /// What would be left.
         left: Amount,
     },
+    /// Not yet.
+    #[error("it is too early for {what}: not before {} ms", .from.0)]
+    TooEarly {
+        /// What it is.
+        what: &'static str,
+        /// From when on.
+        from: UnixMs,
+    },
+    /// A recovery of this twin runs already.
+    #[error("a recovery of this twin runs already")]
+    RecoveryRuns,
+    /// No recovery runs, or the owner allowed none.
+    #[error("there is no recovery of this twin")]
+    NoRecovery,
+    /// A signature that does not count: of another key, of something else, or given twice.
+    #[error("the signature of {key} does not count here")]
+    BadConsent {
+        /// The key.
+        key: PublicKey,
+    },
+    /// Fewer signatures than must.
+    #[error("{given} signatures are too few: {wanted} are needed")]
+    TooFewConsents {
+        /// Signatures that count.
+        given: usize,
+        /// The threshold.
+        wanted: usize,
+    },
+    /// The grid admits only whom it decided to.
+    #[error("{subject:?} was not admitted to this grid")]
+    NotAdmitted {
+        /// Who.
+        subject: Subject,
+    },
+    /// Admission is decided in another way.
+    #[error("the admission of {subject:?} is not decided in this way")]
+    WrongPolicy {
+        /// Who.
+        subject: Subject,
+    },
+    /// No proposal of this number.
+    #[error("there is no proposal {proposal}")]
+    NoSuchProposal {
+        /// The number.
+        proposal: u64,
+    },
+    /// The vote is over.
+    #[error("the vote on proposal {proposal} is over")]
+    VoteOver {
+        /// The number.
+        proposal: u64,
+    },
+    /// The voter cast none.
+    #[error("there is no such ballot")]
+    NoSuchBallot,
+    /// Neither tokens locked nor proven capacity.
+    #[error("a vote needs tokens that are locked, or nodes with proven capacity")]
+    NoWeight,
+    /// No vote can change it.
+    #[error("{what} is fixed for the life of the grid")]
+    FixedForLife {
+        /// What.
+        what: &'static str,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,
@@ -296,8 +363,9 @@ pub enum Fault {
     /// The transaction does not apply: its sender's matter.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The state of this machine is damaged: nothing is known about the transaction.
-    #[error("the state is damaged")]
+    /// The state of this machine is damaged, or of newer rules: nothing is known about the
+    /// transaction.
+    #[error(transparent)]
     State(#[from] StateError),
 }
 
@@ -324,8 +392,8 @@ pub enum BlockError {
         /// Bytes of all of them.
         bytes: usize,
     },
-    /// The state of this machine is damaged; the block may well be valid.
-    #[error("the state is damaged")]
+    /// The state of this machine is damaged, or of newer rules; the block may well be valid.
+    #[error(transparent)]
     State(#[from] StateError),
 }
 
@@ -353,6 +421,17 @@ pub enum StateError {
     Books {
         /// Which sum.
         what: &'static str,
+    },
+    /// The grid decided for rules that this program does not know. Nothing is damaged: a newer
+    /// program goes on from here.
+    #[error(
+        "this grid is at version {wanted} of its rules, this program knows up to {known}: upgrade"
+    )]
+    UnknownRules {
+        /// The version in force.
+        wanted: u32,
+        /// The newest version known.
+        known: u32,
     },
     /// A leaf larger than any that we write.
     #[error("a leaf of {key_bytes} + {value_bytes} bytes is too large")]
@@ -403,6 +482,17 @@ pub enum GenesisError {
     /// Nobody could make a block, or one validator is named twice.
     #[error("a genesis names each of its validators once, and at least one")]
     Validators,
+    /// A grid needs a name.
+    #[error("the name of the grid is empty")]
+    Nameless,
+    /// More validators than may sit.
+    #[error("{validators} validators are more than the {seats} seats of seats.seats_max")]
+    TooFewSeats {
+        /// Validators named.
+        validators: usize,
+        /// Seats there are.
+        seats: u32,
+    },
     /// A validator that others cannot dial.
     #[error("validator {index} needs an engine address as 1.2.3.4:5 and an rpc one as host:port")]
     ValidatorAddress {

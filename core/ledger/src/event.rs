@@ -1,12 +1,12 @@
 //! What a block did, for those who follow the ledger.
 
 use acre_codec::List;
-use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
+use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Handle;
 use crate::limits::SEATS_MAX;
-use crate::object::Places;
+use crate::object::{Entry, Places, ProposalState, Side, Subject};
 
 /// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
 /// state.
@@ -180,6 +180,93 @@ pub enum Event {
         joined: List<PublicKey, SEATS_MAX>,
         /// Who no longer sits, by key.
         left: List<PublicKey, SEATS_MAX>,
+    },
+    /// How a twin may be recovered changed.
+    RecoveryPlanned {
+        /// The name.
+        handle: Handle,
+    },
+    /// Recovery keys want to give a twin to another owner: its present keys may veto.
+    RecoveryOpened {
+        /// The name.
+        handle: Handle,
+        /// Who shall own it.
+        owner: AccountId,
+        /// Until when a veto counts.
+        completes: UnixMs,
+    },
+    /// A recovery was vetoed, called off or completed.
+    RecoveryEnded {
+        /// The name.
+        handle: Handle,
+    },
+    /// A twin may be taken over, or no longer.
+    TwinOffered {
+        /// The name.
+        handle: Handle,
+        /// By whom.
+        to: Option<AccountId>,
+    },
+    /// A twin has another owner and other keys.
+    TwinHandedOver {
+        /// The name.
+        handle: Handle,
+        /// The owner.
+        to: AccountId,
+        /// Epoch of the new keys.
+        epoch: u64,
+    },
+    /// A handle was given back.
+    TwinReleased {
+        /// The name.
+        handle: Handle,
+    },
+    /// Tokens to vote with were locked or unlocked.
+    VoiceChanged {
+        /// Whose.
+        account: AccountId,
+        /// How many are locked now.
+        amount: Amount,
+    },
+    /// Somebody asks for a change.
+    Proposed {
+        /// Its number.
+        proposal: u64,
+        /// Who.
+        proposer: AccountId,
+    },
+    /// A ballot was cast, changed or weighed again.
+    Voted {
+        /// On which proposal.
+        proposal: u64,
+        /// Who.
+        voter: AccountId,
+        /// For or against.
+        side: Side,
+    },
+    /// A vote was counted.
+    ProposalClosed {
+        /// Its number.
+        proposal: u64,
+        /// What came of it.
+        state: ProposalState,
+    },
+    /// A change is in effect.
+    ProposalEnacted {
+        /// Its number.
+        proposal: u64,
+    },
+    /// Somebody was let in or put out.
+    AdmissionDecided {
+        /// Who.
+        subject: Subject,
+        /// In or out.
+        entry: Entry,
+    },
+    /// Blocks are made by other rules from this one on.
+    RulesBegan {
+        /// Their version.
+        version: u32,
     },
 }
 

@@ -1,5 +1,7 @@
 //! Where a grid begins.
 
+use std::collections::BTreeSet;
+
 use acre_codec::List;
 use acre_crypto::Hasher;
 use acre_types::{AccountId, Amount, Digest, Epoch, Height, PublicKey, Text, UnixMs};
@@ -7,12 +9,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::error::GenesisError;
 use crate::key::Key;
+use crate::limits::{ADMITTED_MAX, RULES_KNOWN};
 use crate::limits::{GENESIS_BYTES_MAX, GRANTS_MAX, NAME_BYTES_MAX, VALIDATORS_MAX};
 use crate::map::Map;
 use crate::object::{
     Account, Address, AnyObject, BackingNodes, Beacon, Candidate, EpochState, Grid, GridKind,
     Object, Parameters, Seat, SeatList, Seats, Standing, Totals, are_dialable,
 };
+use crate::object::{Admitted, Entry, Policy, Subject};
 use crate::state::State;
 
 /// One who makes blocks from the start.
@@ -41,6 +45,8 @@ pub struct Genesis {
     pub parameters: Parameters,
     /// Receives its share of what contracts pay.
     pub foundation: AccountId,
+    /// Who takes part from the start, beside the validators and all accounts that are named here.
+    pub admitted: List<Subject, ADMITTED_MAX>,
     /// Tokens from nothing, for local and test grids only; one account named twice gets both.
     pub grants: List<(AccountId, Amount), GRANTS_MAX>,
 }
@@ -83,7 +89,14 @@ impl Genesis {
         if let Some(index) = self.validators.iter().position(unreachable) {
             return Err(GenesisError::ValidatorAddress { index });
         }
-        self.parameters.check()?;
+        if self.name.as_str().is_empty() {
+            return Err(GenesisError::Nameless);
+        }
+        self.parameters.check_for(self.kind)?;
+        if self.parameters.rules.version > RULES_KNOWN {
+            return Err(GenesisError::Parameter { what: "rules.version" });
+        }
+        self.check_seats()?;
         let grants = self.grants.iter().map(|(_, amount)| *amount);
         grants
             .into_iter()
@@ -136,6 +149,10 @@ impl Genesis {
             entry(Key::Beacon, Beacon::of(self.validators.iter().map(|one| one.key)).wrap()),
         ];
         leaves.push(entry(Key::Seats, self.seats().wrap()));
+        for subject in self.subjects() {
+            let admitted = Admitted { entry: Entry::Admit, number: 1 };
+            leaves.push(entry(Key::Admitted(subject), admitted.wrap()));
+        }
         for (key, candidate) in candidates {
             leaves.push(entry(Key::CandidateAt(candidate.index), key.wrap()));
             leaves.push(entry(Key::CandidateOf(candidate.account), key.wrap()));
@@ -145,6 +162,29 @@ impl Genesis {
             accounts.into_iter().map(|(id, account)| entry(Key::Account(id), account.wrap())),
         );
         Ok(State::new(Map::default().update(leaves), grid))
+    }
+
+    fn check_seats(&self) -> Result<(), GenesisError> {
+        let (validators, seats) = (self.validators.len(), self.parameters.seats.seats_max);
+        if u32::try_from(validators).is_ok_and(|validators| validators <= seats) {
+            return Ok(());
+        }
+        Err(GenesisError::TooFewSeats { validators, seats })
+    }
+
+    /// Everybody whom this genesis names.
+    fn subjects(&self) -> BTreeSet<Subject> {
+        let mut subjects: BTreeSet<_> = self.admitted.iter().copied().collect();
+        for validator in self.validators.iter() {
+            subjects.insert(Subject::Validator(validator.key));
+            subjects.insert(Subject::Account(validator.key.into()));
+        }
+        let granted = self.grants.iter().map(|(account, _)| *account);
+        let named = granted.chain([self.foundation]);
+        // Where all are in, nothing is to be remembered.
+        let is_closed = self.parameters.admission.accounts != Policy::Open;
+        subjects.extend(named.filter(|_| is_closed).map(Subject::Account));
+        subjects
     }
 
     /// All validators have seats in term 0.

@@ -12,6 +12,7 @@ use crate::object::{
     Account, Beacon, Candidate, EpochState, Farm, Grid, Node, Object, Parameters, Seats,
     StorageContract, Tally, Totals, Twin,
 };
+use crate::object::{Admitted, Assembly, Ballot, Proposal, Recovery, Subject, Voice};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -36,6 +37,13 @@ use crate::object::{
 /// | 16 | `Candidate(validator)` | [`Candidate`] |
 /// | 17 | `CandidateAt(i)`, i below `Totals::candidates` | its [`PublicKey`] |
 /// | 18 | `CandidateOf(account)` | its [`PublicKey`] |
+/// | 0 | `Recovery(handle)` | [`Recovery`] |
+/// | 0 | `HandleAt(i)`, i below `Totals::twins` | [`Handle`] |
+/// | 0 | `Voice(account)` | [`Voice`] |
+/// | 0 | `Assembly` | [`Assembly`] |
+/// | 0 | `Proposal(i)`, i below `Totals::proposals` | [`Proposal`] |
+/// | 0 | `Ballot(proposal, account)` | [`Ballot`] |
+/// | 0 | `Admitted(subject)` | [`Admitted`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -58,6 +66,13 @@ pub enum Key {
     Candidate(PublicKey),
     CandidateAt(u32),
     CandidateOf(AccountId),
+    Recovery(Handle),
+    HandleAt(u64),
+    Voice(AccountId),
+    Assembly,
+    Proposal(u64),
+    Ballot(u64, AccountId),
+    Admitted(Subject),
 }
 
 impl Key {
@@ -188,6 +203,27 @@ pub struct CandidateAt(pub u32);
 /// Looks up the key of an account's candidate.
 #[derive(Clone, Copy, Debug)]
 pub struct CandidateOf(pub AccountId);
+/// Looks up the recovery of a twin that runs.
+#[derive(Clone, Debug)]
+pub struct RecoveryOf(pub Handle);
+/// Looks up the handle that was registered as the i-th, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct HandleAt(pub u64);
+/// Looks up the tokens that an account locked to vote with.
+#[derive(Clone, Copy, Debug)]
+pub struct VoiceOf(pub AccountId);
+/// Looks up the [`Assembly`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheAssembly;
+/// Looks up the i-th proposal, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct ProposalAt(pub u64);
+/// Looks up an account's ballot on a proposal.
+#[derive(Clone, Copy, Debug)]
+pub struct BallotOf(pub u64, pub AccountId);
+/// Looks up what was decided about a subject.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmittedAs(pub Subject);
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -209,6 +245,13 @@ lookup! {
     CandidateBy => Candidate, |this| Key::Candidate(this.0);
     CandidateAt => PublicKey, |this| Key::CandidateAt(this.0);
     CandidateOf => PublicKey, |this| Key::CandidateOf(this.0);
+    RecoveryOf => Recovery, |this| Key::Recovery(this.0.clone());
+    HandleAt => Handle, |this| Key::HandleAt(this.0);
+    VoiceOf => Voice, |this| Key::Voice(this.0);
+    TheAssembly => Assembly, |_this| Key::Assembly;
+    ProposalAt => Proposal, |this| Key::Proposal(this.0);
+    BallotOf => Ballot, |this| Key::Ballot(this.0, this.1);
+    AdmittedAs => Admitted, |this| Key::Admitted(this.0);
 }
 
 #[cfg(test)]
@@ -252,6 +295,13 @@ mod tests {
             Key::Candidate(PublicKey([6; 32])),
             Key::CandidateAt(7),
             Key::CandidateOf(account),
+            Key::Recovery("z".repeat(32).parse().unwrap()),
+            Key::HandleAt(8),
+            Key::Voice(account),
+            Key::Assembly,
+            Key::Proposal(9),
+            Key::Ballot(10, account),
+            Key::Admitted(Subject::Validator(PublicKey([11; 32]))),
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

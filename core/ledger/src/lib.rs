@@ -34,18 +34,21 @@ pub mod limits;
 pub mod map;
 mod object;
 mod overlay;
+pub mod phonebook;
 mod price;
 mod state;
 mod transaction;
 pub mod witness;
 
 pub use block::{
-    Applied, Built, Change, Payload, apply_block, apply_payload, build_block, check_tx,
+    Applied, Built, Change, Payload, apply_block, apply_block_knowing, apply_payload, build_block,
+    check_tx,
 };
 pub use committee::{candidates, committee_of, followers_of};
 pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError};
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
+pub use key::{AdmittedAs, BallotOf, HandleAt, ProposalAt, RecoveryOf, TheAssembly, VoiceOf};
 pub use key::{
     CandidateAt, CandidateBy, CandidateOf, ContractOf, FarmOf, Handle, Key, Lookup, NoHandle,
     NodeAt, TallyOf, TheBeacon, TheEpoch, TheGrid, TheParameters, TheSeats, TheTotals, TwinOf,
@@ -59,9 +62,15 @@ pub use object::{
     Standing, StorageContract, Tally, Totals, Turn, Twin, TwinKey, TwinKeys, Verdict, Verdicts,
     WHOLE, WitnessRecord, are_dialable, capacity_units, place_bytes, proven_units,
 };
+pub use object::{
+    Admission, Admitted, Amendment, Assembly, Ballot, Count, Entry, GovernanceRules, House,
+    NextRules, PhonebookRules, Policy, Proposal, ProposalState, Recovery, RecoveryPlan,
+    RuleVersion, Side, Subject, TwinState, Voice,
+};
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{
-    Action, JoinToken, NewCandidate, NewContract, NodeOffer, Possession, SignedJoinToken,
+    Action, AdmissionOrder, JoinToken, NewBallot, NewCandidate, NewContract, NewProposal,
+    NewRecovery, NodeOffer, Possession, RecoveryConsent, RecoveryVeto, SignedJoinToken,
     SignedTransaction, Transaction, Verified,
 };

@@ -24,6 +24,13 @@ pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
 pub const HANDLE_BYTES_MIN: usize = 3;
 /// As a label of a domain name would have, halved.
 pub const HANDLE_BYTES_MAX: usize = 32;
+/// Bytes of a handle from which on it costs no more than any: there are enough of them.
+pub const HANDLE_PLAIN_BYTES: usize = 8;
+/// Longest delay of a recovery and longest quarantine of a handle: 90 days.
+pub const RECOVERY_MS_MAX: u64 = 90 * 24 * 3_600 * 1_000;
+/// Percent of the deposit that a release burns: what the ledger keeps of the handle is never
+/// deleted, or its epoch would begin anew.
+pub const RELEASE_BURN_PERCENT: u64 = 10;
 /// Keys of one twin: a few roles on a few devices.
 pub const TWIN_KEYS_MAX: usize = 16;
 /// Bytes of one key of a twin: X25519 (32) and ML-KEM-768 (1,184) side by side.
@@ -69,6 +76,22 @@ pub const CANDIDATES_MAX: u32 = 512;
 pub const RELEASES_MAX: usize = 8;
 /// Nodes that stand behind one candidate.
 pub const BACKING_NODES_MAX: usize = 32;
+/// Keys that may admit to a grid.
+pub const ADMITTERS_MAX: usize = 16;
+/// Accounts, farmers and validators that a genesis admits by name.
+pub const ADMITTED_MAX: usize = 1_000;
+/// Nodes that one ballot may name.
+pub const BALLOT_NODES_MAX: usize = 512;
+/// Bytes of the reason given with a proposal: a sentence and where to read on.
+pub const REASON_BYTES_MAX: usize = 512;
+/// Longest vote, and longest time lock: 90 days.
+pub const VOTING_MS_MAX: u64 = 90 * 24 * 3_600 * 1_000;
+/// Shortest vote and time lock: a second, for tests and tours.
+pub const VOTING_MS_MIN: u64 = 1_000;
+/// Shortest vote and time lock on a live grid: a day.
+pub const LIVE_VOTING_MS_MIN: u64 = 24 * 3_600 * 1_000;
+/// The newest version of the rules that this program knows.
+pub const RULES_KNOWN: u32 = 1;
 /// Grants of a local or test genesis.
 pub const GRANTS_MAX: usize = 10_000;
 
@@ -76,6 +99,7 @@ const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BY
 const _: () = assert!(PLACES_MAX * 32 + 512 <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX + 512 <= TRANSACTION_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
-const _: () = assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 168 + 1024 <= GENESIS_BYTES_MAX);
+const _: () =
+    assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 168 + ADMITTED_MAX * 33 + 4096 <= GENESIS_BYTES_MAX);
 const _: () = assert!(2 * (SEATS_MAX * (32 + 2 * (4 + TEXT_BYTES_MAX)) + 4) + 8 <= VALUE_BYTES_MAX);
 const _: () = assert!(HANDLE_BYTES_MAX + 8 <= KEY_BYTES_MAX);

@@ -8,9 +8,9 @@ use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
     Account, Action, Beacon, Candidate, ContractState, EpochState, Event, Failures, Farm, Finding,
     Genesis, Grid, GridKind, Heard, Key, KeyRole, Map, NewCandidate, NewContract, Node, NodeState,
-    Parameters, PastEpoch, Payload, Receipt, Record, Release, Seat, Seats, SignedJoinToken,
-    SignedTransaction, Standing, StorageContract, Tally, Totals, Transaction, Turn, Twin, TwinKey,
-    Verdict, WitnessRecord,
+    Parameters, PastEpoch, Payload, Receipt, Record, RecoveryPlan, Release, Seat, Seats,
+    SignedJoinToken, SignedTransaction, Standing, StorageContract, Tally, Totals, Transaction,
+    Turn, Twin, TwinKey, TwinState, Verdict, WitnessRecord,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, Height, NodeId, Profile,
@@ -202,6 +202,7 @@ fn object_of_every_type() {
         contracts: 17,
         twins: 18,
         candidates: 27,
+        proposals: 28,
     };
     let account = Account {
         balance: Amount(19),
@@ -251,7 +252,16 @@ fn object_of_every_type() {
         include_str!("golden/objects.hex"),
         &[
             encode(&account),
-            encode(&Twin { owner: id, keys: twin_keys(), epoch: 25 }),
+            encode(&Twin {
+                owner: id,
+                keys: twin_keys(),
+                epoch: 25,
+                state: TwinState::Held,
+                deposit: Amount(29),
+                plan: RecoveryPlan { threshold: 2, delay_ms: 30 },
+                attempt: 31,
+                offered: Some(AccountId([32; 32])),
+            }),
             encode(&Farm { name: text("hill"), owner: id, payout: AccountId([26; 32]) }),
             encode(&node),
             encode(&contract(ContractState::Open)),

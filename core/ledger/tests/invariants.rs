@@ -17,8 +17,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use acre_ledger::{
-    AnyObject, CapacityRules, ContractState, Fees, Key, NodeState, Parameters, Prices, State,
-    apply_block, apply_payload, build_block,
+    AnyObject, CapacityRules, ContractState, Fees, Key, NodeState, Parameters, PhonebookRules,
+    Prices, State, apply_block, apply_payload, build_block,
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
@@ -36,6 +36,7 @@ fn parameters() -> Parameters {
         fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
         prices: Prices { storage_tib_hour: Amount(price) },
         capacity: CapacityRules { beacon_steps: 3, ..CapacityRules::default() },
+        phonebook: PhonebookRules { deposit: Amount(0), ..PhonebookRules::default() },
         ..Parameters::default()
     }
 }
@@ -120,6 +121,9 @@ fn adds_up(state: &State) -> Result<(), TestCaseError> {
         match AnyObject::decode(&key, value).unwrap() {
             AnyObject::Account(account) => balances += account.balance.0,
             AnyObject::StorageContract(contract) => escrow += contract.escrow.0,
+            AnyObject::Twin(twin) => escrow += twin.deposit.0,
+            AnyObject::Voice(voice) => escrow += voice.amount.0,
+            AnyObject::Proposal(proposal) => escrow += proposal.deposit.0,
             AnyObject::Candidate(candidate) => {
                 let releases = candidate.releases.iter().map(|release| release.amount.0);
                 escrow += candidate.stake.0 + releases.sum::<u64>();

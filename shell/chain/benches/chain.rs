@@ -50,6 +50,7 @@ fn genesis(key: &SigningKey, grants: Vec<(AccountId, Amount)>) -> Result<Genesis
         validators: List::new(vec![validator])?,
         parameters: Parameters::default(),
         foundation: AccountId([0xf0; 32]),
+        admitted: List::default(),
         grants: List::new(grants)?,
     })
 }

@@ -31,6 +31,7 @@ pub(crate) fn genesis(validators: &[[u8; 32]]) -> Genesis {
         validators: List::new(validators.collect()).unwrap(),
         parameters: Parameters::default(),
         foundation: AccountId([0xf0; 32]),
+        admitted: List::default(),
         grants: List::new(rich.collect()).unwrap(),
     }
 }

@@ -105,7 +105,20 @@ impl About {
             Event::CandidatePenalized { validator, amount } => {
                 about.account((*validator).into()).amount(*amount)
             }
-            Event::SeatsChosen { .. } => about,
+            Event::SeatsChosen { .. }
+            | Event::Proposed { .. }
+            | Event::ProposalClosed { .. }
+            | Event::ProposalEnacted { .. }
+            | Event::AdmissionDecided { .. }
+            | Event::RulesBegan { .. } => about,
+            Event::RecoveryPlanned { handle }
+            | Event::RecoveryEnded { handle }
+            | Event::TwinReleased { handle }
+            | Event::TwinOffered { handle, .. } => about.twin(handle),
+            Event::RecoveryOpened { handle, owner, .. } => about.twin(handle).account(*owner),
+            Event::TwinHandedOver { handle, to, .. } => about.twin(handle).account(*to),
+            Event::VoiceChanged { account, amount } => about.account(*account).amount(*amount),
+            Event::Voted { voter, .. } => about.account(*voter),
         }
     }
 
@@ -146,6 +159,20 @@ impl About {
             Action::LeaveSeats { validator } | Action::CollectStake { validator } => {
                 about.account((*validator).into())
             }
+            Action::PlanRecovery { handle, .. }
+            | Action::VetoRecovery { handle, .. }
+            | Action::CompleteRecovery { handle }
+            | Action::OfferTwin { handle, .. }
+            | Action::AcceptTwin { handle, .. }
+            | Action::ReleaseTwin { handle } => about.twin(handle),
+            Action::OpenRecovery(new) => about.twin(&new.handle).account(new.owner),
+            Action::LockVoice { amount } | Action::UnlockVoice { amount } => about.amount(*amount),
+            Action::Vote(new) => about.nodes(new.nodes.iter()),
+            Action::WeighBallot { voter, .. } => about.account(*voter),
+            Action::Propose(_)
+            | Action::CloseProposal { .. }
+            | Action::EnactProposal { .. }
+            | Action::OrderAdmission { .. } => about,
         }
     }
 }

@@ -324,6 +324,7 @@ pub(crate) mod tests {
             validators: List::new(vec![]).unwrap(),
             parameters: Parameters::default(),
             foundation: AccountId([0; 32]),
+            admitted: List::default(),
             grants: List::new(vec![]).unwrap(),
         };
         let key = SigningKey::from_seed(Secret::new([9; 32]));

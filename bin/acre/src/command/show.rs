@@ -1,8 +1,9 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, Beacon, Candidate, ContractState, EpochState, Farm, Grid, Node, NodeState,
-    Parameters, Release, Seat, Seats, Standing, StorageContract, Tally, Totals, Twin,
+    Account, AnyObject, Beacon, Candidate, ContractState, Count, EpochState, Farm, Grid, Node,
+    NodeState, Parameters, Proposal, ProposalState, Release, Seat, Seats, Standing,
+    StorageContract, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -27,6 +28,28 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::Seats(seats) => self::seats(seats),
         AnyObject::Candidate(candidate) => self::candidate(candidate),
         AnyObject::PublicKey(key) => json!({ "validator": key }),
+        AnyObject::Recovery(recovery) => json!({
+            "owner": recovery.owner,
+            "keys": recovery.keys.len(),
+            "opened_ms": recovery.opened,
+            "completes_ms": recovery.completes,
+        }),
+        AnyObject::Voice(voice) => json!({
+            "locked": voice.amount.to_string(),
+            "held_until_ms": voice.held_until,
+        }),
+        AnyObject::Assembly(assembly) => json!({ "units": assembly.units.to_string() }),
+        AnyObject::Proposal(proposal) => self::proposal(proposal),
+        AnyObject::Ballot(ballot) => json!({
+            "side": format!("{:?}", ballot.side).to_lowercase(),
+            "nodes": ballot.nodes.to_vec(),
+            "users": ballot.users.to_string(),
+            "farmers": ballot.farmers.to_string(),
+        }),
+        AnyObject::Admitted(admitted) => json!({
+            "entry": format!("{:?}", admitted.entry).to_lowercase(),
+            "number": admitted.number,
+        }),
     }
 }
 
@@ -161,6 +184,30 @@ fn candidate(candidate: &Candidate) -> Value {
         "standing": standing,
         "registered_height": candidate.registered,
         "missed": candidate.missed,
+    })
+}
+
+fn proposal(proposal: &Proposal) -> Value {
+    let count = |count: &Count| json!({ "yes": count.yes.to_string(), "no": count.no.to_string() });
+    let state = match proposal.state {
+        ProposalState::Voting => "voting",
+        ProposalState::Passed => "passed",
+        ProposalState::Rejected => "rejected",
+        ProposalState::NoQuorum => "no_quorum",
+        ProposalState::Enacted { .. } => "enacted",
+    };
+    json!({
+        "proposer": proposal.proposer,
+        "change": format!("{:?}", proposal.change),
+        "reason": proposal.reason.as_str(),
+        "deposit": proposal.deposit.to_string(),
+        "opened_ms": proposal.opened,
+        "closes_ms": proposal.closes,
+        "enactable_ms": proposal.enactable,
+        "lapses_ms": proposal.lapses,
+        "users": count(&proposal.users),
+        "farmers": count(&proposal.farmers),
+        "state": state,
     })
 }
 

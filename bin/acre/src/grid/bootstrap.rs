@@ -145,6 +145,7 @@ fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -
         }])?,
         parameters: Parameters::default(),
         foundation: foundation.into(),
+        admitted: List::default(),
         grants: List::new(grants)?,
     };
     context::write_genesis(grid, &genesis)

@@ -46,6 +46,7 @@ impl Work<'_> {
         payout: AccountId,
     ) -> Done {
         check_name(name)?;
+        self.check_farmer(from)?;
         let mut totals = self.totals()?;
         totals.farms = next(totals.farms)?;
         let farm = FarmId(totals.farms);
@@ -138,6 +139,7 @@ impl Work<'_> {
         if new == old {
             return Err(Refusal::NothingToDo.into());
         }
+        self.count_units(&old, &new)?;
         self.overlay.put(&node, new);
         self.events.push(Event::NodeUpdated { node });
         Ok(())

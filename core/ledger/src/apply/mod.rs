@@ -5,10 +5,13 @@
 //! depends on the state (a join token's).
 
 mod account;
+mod admission;
 mod beacon;
 mod contract;
 mod epoch;
 mod farm;
+mod govern;
+mod recovery;
 mod seats;
 mod twin;
 mod witness;
@@ -20,7 +23,7 @@ use crate::error::{Fault, Refusal, StateError};
 use crate::event::{Event, Receipt};
 use crate::key::TheTotals;
 use crate::limits::TRANSACTION_BYTES_MAX;
-use crate::object::{Account, Parameters, Totals};
+use crate::object::{Account, Parameters, Subject, Totals};
 use crate::overlay::Overlay;
 use crate::state::State;
 use crate::transaction::{Action, SignedTransaction, Verified};
@@ -41,7 +44,13 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(state: &'a State, height: Height, now: UnixMs) -> Result<Self, StateError> {
+    /// `rules_known` is the newest version of the rules that this program knows.
+    pub(crate) fn new(
+        state: &'a State,
+        height: Height,
+        now: UnixMs,
+        rules_known: u32,
+    ) -> Result<Self, StateError> {
         let mut work = Self {
             overlay: Overlay::new(state),
             parameters: state.parameters()?,
@@ -51,6 +60,7 @@ impl<'a> Work<'a> {
             own_events: Vec::new(),
             receipts: Vec::new(),
         };
+        work.begin_rules(rules_known)?;
         work.begin()?;
         Ok(work)
     }
@@ -159,6 +169,23 @@ impl<'a> Work<'a> {
             Action::LowerStake { validator, amount } => self.lower_stake(from, *validator, *amount),
             Action::LeaveSeats { validator } => self.leave_seats(from, *validator),
             Action::CollectStake { validator } => self.collect_stake(*validator),
+            Action::PlanRecovery { handle, plan } => self.plan_recovery(from, handle, *plan),
+            Action::OpenRecovery(new) => self.open_recovery(new),
+            Action::VetoRecovery { handle, by } => self.veto_recovery(from, handle, by.as_ref()),
+            Action::CompleteRecovery { handle } => self.complete_recovery(handle),
+            Action::OfferTwin { handle, to } => self.offer_twin(from, handle, *to),
+            Action::AcceptTwin { handle, keys } => self.accept_twin(from, handle, keys),
+            Action::ReleaseTwin { handle } => self.release_twin(from, handle),
+            Action::LockVoice { amount } => self.lock_voice(from, *amount),
+            Action::UnlockVoice { amount } => self.unlock_voice(from, *amount),
+            Action::Propose(new) => self.propose(from, new),
+            Action::Vote(new) => self.vote(from, new),
+            Action::WeighBallot { proposal, voter } => self.weigh_ballot(*proposal, *voter),
+            Action::CloseProposal { proposal } => self.close_proposal(*proposal),
+            Action::EnactProposal { proposal } => self.enact_proposal(*proposal),
+            Action::OrderAdmission { subject, entry, signatures } => {
+                self.order_admission(*subject, *entry, signatures)
+            }
         }?;
         Ok(payer)
     }
@@ -247,6 +274,9 @@ fn admit(
     let payer = payer_of(overlay, parameters, now, signed)?;
     if (payer != from || is_duty) && fee > least {
         return Err(Refusal::FeeTooHigh { given: fee, wanted: least }.into());
+    }
+    if !is_duty {
+        admission::check_admitted(overlay, parameters, Subject::Account(payer))?;
     }
     let held = overlay.get(&payer)?.unwrap_or_default().balance;
     if held < fee {

@@ -23,8 +23,8 @@ use crate::event::Event;
 use crate::key::{CandidateAt, CandidateBy, CandidateOf, TheSeats, TheTotals};
 use crate::limits::{CANDIDATES_MAX, RELEASES_MAX};
 use crate::object::{
-    Address, BackingNodes, Candidate, Node, NodeState, Release, Seat, SeatList, Seats, SeatsBy,
-    Standing, are_dialable, proven_units,
+    Address, BackingNodes, Candidate, Entry, Node, NodeState, Policy, Release, Seat, SeatList,
+    Seats, SeatsBy, Standing, are_dialable, proven_units,
 };
 use crate::transaction::{NewCandidate, Possession};
 
@@ -291,10 +291,11 @@ impl Work<'_> {
     ) -> Result<Vec<PublicKey>, StateError> {
         let mut ranks = Vec::new();
         for (key, candidate) in candidates {
-            if candidate.standing == Standing::Leaving {
+            let entry = self.entry_of(*key)?;
+            if candidate.standing == Standing::Leaving || entry == Some(Entry::Revoke) {
                 continue;
             }
-            let weight = self.weight_of(*key, candidate)?;
+            let weight = self.weight_of(candidate, entry)?;
             let is_member = members.contains(key);
             if weight.is_none() && !is_member {
                 continue;
@@ -314,11 +315,15 @@ impl Work<'_> {
     /// What a candidate weighs, or `None` if it is not eligible.
     fn weight_of(
         &mut self,
-        _validator: PublicKey,
         candidate: &Candidate,
+        entry: Option<Entry>,
     ) -> Result<Option<u64>, StateError> {
+        let is_named = entry == Some(Entry::Admit);
+        if !is_named && self.parameters.admission.validators != Policy::Open {
+            return Ok(None);
+        }
         match self.parameters.seats.by {
-            SeatsBy::Fixed => Ok(None),
+            SeatsBy::Fixed => Ok(is_named.then_some(0)),
             SeatsBy::Stake { min } => Ok((candidate.stake >= min).then_some(candidate.stake.0)),
             SeatsBy::ProvenCapacity { min } => {
                 let mut units = 0_u64;

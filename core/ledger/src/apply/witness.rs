@@ -144,7 +144,9 @@ impl Work<'_> {
         let Some(folded) = fold(tally, node.capacity, &self.parameters.capacity) else {
             return Ok(());
         };
+        let old = node.clone();
         folded.enter(tally, &mut node);
+        self.count_units(&old, &node)?;
         self.overlay.put(&id, node);
         self.events.push(Event::NodeFolded {
             node: id,

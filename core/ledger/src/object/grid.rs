@@ -64,8 +64,10 @@ pub struct Totals {
     pub nodes: u32,
     /// Contracts ever made; their ids run from 1 to this.
     pub contracts: u64,
-    /// Twins registered.
+    /// Handles ever registered; [`Key::HandleAt`] runs from 0 to below this.
     pub twins: u64,
     /// Candidates for seats; [`Key::CandidateAt`] runs from 0 to below this.
     pub candidates: u32,
+    /// Proposals ever made; [`Key::Proposal`] runs from 0 to below this.
+    pub proposals: u64,
 }

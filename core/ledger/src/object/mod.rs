@@ -1,6 +1,7 @@
 //! The objects on the ledger. Each has one canonical encoding, pinned by a golden file.
 
 mod account;
+mod admission;
 mod beacon;
 mod contract;
 mod epoch;
@@ -8,6 +9,7 @@ mod farm;
 mod grid;
 mod node;
 mod parameters;
+mod proposal;
 mod seat;
 mod twin;
 mod units;
@@ -19,6 +21,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use crate::key::{Handle, Key};
 
 pub use account::Account;
+pub use admission::{Admission, Admitted, Entry, Policy, Subject};
 pub use beacon::{Beacon, Turn};
 pub use contract::{ContractState, ContractStatus, Places, StorageContract, place_bytes};
 pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
@@ -26,11 +29,17 @@ pub use farm::{Farm, FarmName};
 pub use grid::{Grid, GridKind, Totals};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, WitnessRecord};
 pub use parameters::{Fees, Parameters, Prices};
+pub use proposal::{
+    Amendment, Assembly, Ballot, Count, GovernanceRules, House, NextRules, Proposal, ProposalState,
+    RuleVersion, Side, Voice,
+};
 pub use seat::{
     Address, BackingNodes, Candidate, Release, Seat, SeatList, SeatRules, Seats, SeatsBy, Standing,
     are_dialable,
 };
-pub use twin::{KeyRole, Twin, TwinKey, TwinKeys};
+pub use twin::{
+    KeyRole, PhonebookRules, Recovery, RecoveryPlan, Twin, TwinKey, TwinKeys, TwinState,
+};
 pub use units::{capacity_units, proven_units};
 pub use witness::{Failures, Finding, Heard, Tally, Verdict, Verdicts, WHOLE};
 
@@ -91,7 +100,13 @@ objects!(
     Tally,
     Seats,
     Candidate,
-    PublicKey
+    PublicKey,
+    Recovery,
+    Voice,
+    Assembly,
+    Proposal,
+    Ballot,
+    Admitted
 );
 
 impl AnyObject {
@@ -107,7 +122,7 @@ impl AnyObject {
             Key::Parameters => Self::Parameters(acre_codec::decode(bytes)?),
             Key::Account(_) => Self::Account(acre_codec::decode(bytes)?),
             Key::Twin(_) => Self::Twin(acre_codec::decode(bytes)?),
-            Key::TwinOf(_) => Self::Handle(acre_codec::decode(bytes)?),
+            Key::TwinOf(_) | Key::HandleAt(_) => Self::Handle(acre_codec::decode(bytes)?),
             Key::Farm(_) => Self::Farm(acre_codec::decode(bytes)?),
             Key::FarmOf(..) => Self::FarmId(acre_codec::decode(bytes)?),
             Key::Node(_) => Self::Node(acre_codec::decode(bytes)?),
@@ -122,6 +137,12 @@ impl AnyObject {
             Key::CandidateAt(_) | Key::CandidateOf(_) => {
                 Self::PublicKey(acre_codec::decode(bytes)?)
             }
+            Key::Recovery(_) => Self::Recovery(acre_codec::decode(bytes)?),
+            Key::Voice(_) => Self::Voice(acre_codec::decode(bytes)?),
+            Key::Assembly => Self::Assembly(acre_codec::decode(bytes)?),
+            Key::Proposal(_) => Self::Proposal(acre_codec::decode(bytes)?),
+            Key::Ballot(..) => Self::Ballot(acre_codec::decode(bytes)?),
+            Key::Admitted(_) => Self::Admitted(acre_codec::decode(bytes)?),
         })
     }
 }

@@ -3,8 +3,12 @@
 use acre_types::Amount;
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::admission::Admission;
 use super::epoch::CapacityRules;
+use super::grid::GridKind;
+use super::proposal::{GovernanceRules, RuleVersion};
 use super::seat::SeatRules;
+use super::twin::PhonebookRules;
 use crate::error::GenesisError;
 
 /// Everything that a vote may change; set by genesis first.
@@ -18,6 +22,14 @@ pub struct Parameters {
     pub capacity: CapacityRules,
     /// Who makes blocks.
     pub seats: SeatRules,
+    /// How all of this is changed.
+    pub governance: GovernanceRules,
+    /// Who may take part.
+    pub admission: Admission,
+    /// What handles cost.
+    pub phonebook: PhonebookRules,
+    /// Which rules blocks are made by.
+    pub rules: RuleVersion,
 }
 
 impl Parameters {
@@ -29,7 +41,20 @@ impl Parameters {
         self.fees.check()?;
         self.prices.check()?;
         self.capacity.check()?;
-        self.seats.check()
+        self.seats.check()?;
+        self.governance.check()?;
+        self.admission.check()?;
+        self.phonebook.check()?;
+        at_least("rules.version", self.rules.version.into(), 1)
+    }
+
+    /// As [`Parameters::check`], and what a live grid asks for beyond.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
+        self.check()?;
+        self.governance.check_for(kind)
     }
 
     /// Least fee of a signed transaction of so many bytes.

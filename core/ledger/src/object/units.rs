@@ -1,6 +1,6 @@
 //! What capacity weighs where farmers decide: on seats and in votes.
 
-use super::node::{Capacity, Node};
+use super::node::{Capacity, Node, NodeState};
 
 /// Weight of a capacity in thousandths of 2 CU + SU, rounded down, after the units of the seeds:
 /// CU = min((memory - 1 GiB) / 4 GiB, 2 per core), SU = storage / 1,200 GiB.
@@ -15,10 +15,14 @@ pub fn capacity_units(capacity: &Capacity) -> u64 {
     u64::try_from(units).unwrap_or(u64::MAX)
 }
 
-/// Weight of what witnesses verified of a node; what it merely claims weighs nothing.
+/// Weight of what witnesses verified of a node; what it merely claims weighs nothing, and nothing
+/// of a node that is retired does.
 #[must_use]
 pub fn proven_units(node: &Node) -> u64 {
-    capacity_units(&node.verified)
+    match node.state {
+        NodeState::Active | NodeState::Draining => capacity_units(&node.verified),
+        NodeState::Retired => 0,
+    }
 }
 
 #[cfg(test)]

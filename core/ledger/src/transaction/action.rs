@@ -9,10 +9,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::SignedJoinToken;
 use crate::key::Handle;
+use crate::limits::{ADMITTERS_MAX, BALLOT_NODES_MAX, REASON_BYTES_MAX, TWIN_KEYS_MAX};
 use crate::limits::{PLACES_MAX, TEXT_BYTES_MAX};
 use crate::object::{
     Address, Addresses, BackingNodes, Capacity, FarmName, NodeState, Places, TwinKeys, Verdicts,
 };
+use crate::object::{Amendment, Entry, RecoveryPlan, Side, Subject};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -165,6 +167,87 @@ pub enum Action {
         /// Which.
         validator: PublicKey,
     },
+    /// Says how the own twin may be recovered.
+    PlanRecovery {
+        /// Which.
+        handle: Handle,
+        /// The threshold and the delay; the default forbids it.
+        plan: RecoveryPlan,
+    },
+    /// Begins to give a twin to another owner, with the consent of its recovery keys.
+    OpenRecovery(NewRecovery),
+    /// Calls a recovery off, by the owner or a present key.
+    VetoRecovery {
+        /// Which.
+        handle: Handle,
+        /// A key that signs for the twin or a device, and its signature of a
+        /// [`super::RecoveryVeto`]; `None` if `from` is the owner.
+        by: Option<(PublicKey, Signature)>,
+    },
+    /// Ends a recovery that nobody vetoed in time. Anyone may do this.
+    CompleteRecovery {
+        /// Which.
+        handle: Handle,
+    },
+    /// Offers the own twin to another account, or takes the offer back.
+    OfferTwin {
+        /// Which.
+        handle: Handle,
+        /// To whom.
+        to: Option<AccountId>,
+    },
+    /// Takes a twin over that was offered, with keys of one's own.
+    AcceptTwin {
+        /// Which.
+        handle: Handle,
+        /// The new keys.
+        keys: TwinKeys,
+    },
+    /// Gives the own handle back.
+    ReleaseTwin {
+        /// Which.
+        handle: Handle,
+    },
+    /// Locks tokens to vote with.
+    LockVoice {
+        /// How many.
+        amount: Amount,
+    },
+    /// Unlocks tokens once nothing voted on with them is open.
+    UnlockVoice {
+        /// How many.
+        amount: Amount,
+    },
+    /// Asks for a change of the rules.
+    Propose(NewProposal),
+    /// Votes, or votes anew.
+    Vote(NewBallot),
+    /// Has a ballot weighed again. Anyone may do this.
+    WeighBallot {
+        /// The proposal.
+        proposal: u64,
+        /// Whose ballot.
+        voter: AccountId,
+    },
+    /// Counts the votes after the end. Anyone may do this.
+    CloseProposal {
+        /// Which.
+        proposal: u64,
+    },
+    /// Puts into effect what was passed, after its time lock. Anyone may do this.
+    EnactProposal {
+        /// Which.
+        proposal: u64,
+    },
+    /// Carries the decision of those who admit.
+    OrderAdmission {
+        /// Who.
+        subject: Subject,
+        /// In or out.
+        entry: Entry,
+        /// Each with its signature of a [`super::AdmissionOrder`].
+        signatures: List<(PublicKey, Signature), ADMITTERS_MAX>,
+    },
 }
 
 impl Action {
@@ -174,6 +257,39 @@ impl Action {
     pub const fn is_duty(&self) -> bool {
         matches!(self, Self::TurnBeacon { .. } | Self::ReportWitness { .. })
     }
+}
+
+/// A recovery as asked for.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NewRecovery {
+    /// Which twin.
+    pub handle: Handle,
+    /// Will be the owner.
+    pub owner: AccountId,
+    /// Will be the keys.
+    pub keys: TwinKeys,
+    /// Recovery keys, each with its signature of a [`super::RecoveryConsent`].
+    pub signatures: List<(PublicKey, Signature), TWIN_KEYS_MAX>,
+}
+
+/// A proposal as made.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NewProposal {
+    /// What is asked for.
+    pub change: Amendment,
+    /// Why.
+    pub reason: Text<REASON_BYTES_MAX>,
+}
+
+/// A vote.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct NewBallot {
+    /// On what.
+    pub proposal: u64,
+    /// For or against.
+    pub side: Side,
+    /// Own nodes whose capacity shall count.
+    pub nodes: List<NodeId, BALLOT_NODES_MAX>,
 }
 
 /// One who stands for a seat.

@@ -10,6 +10,7 @@
 //! fee must be the least possible, so that a node cannot waste its owner's tokens at will.
 
 mod action;
+mod statement;
 
 use acre_crypto::{Domain, Hasher, SigningKey};
 use acre_types::{AccountId, Amount, Digest, FarmId, NodeId, PublicKey, Signature, UnixMs};
@@ -19,7 +20,10 @@ use crate::error::Refusal;
 use crate::limits::TRANSACTION_BYTES_MAX;
 use crate::object::Parameters;
 
-pub use action::{Action, NewCandidate, NewContract, NodeOffer};
+pub use action::{
+    Action, NewBallot, NewCandidate, NewContract, NewProposal, NewRecovery, NodeOffer,
+};
+pub use statement::{AdmissionOrder, Possession, RecoveryConsent, RecoveryVeto};
 
 /// An owner's consent that a node joins a farm.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -55,20 +59,6 @@ impl SignedJoinToken {
         let signature = owner.sign(&token);
         Self { token, signature }
     }
-}
-
-/// What a validator key signs to show that it stands for an account: nobody can register the key
-/// of another.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Possession {
-    /// The grid.
-    pub chain: Digest,
-    /// Gives the stake.
-    pub account: AccountId,
-}
-
-impl Domain for Possession {
-    const DOMAIN: &'static str = "acre/possession/1";
 }
 
 /// An instruction to the ledger.

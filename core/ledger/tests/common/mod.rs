@@ -42,6 +42,7 @@ pub(crate) fn genesis(parameters: Parameters, grants: Vec<(AccountId, Amount)>) 
         validators: List::new(vec![validator]).unwrap(),
         parameters,
         foundation: FOUNDATION,
+        admitted: List::default(),
         grants: List::new(grants).unwrap(),
     }
 }

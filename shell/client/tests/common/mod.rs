@@ -96,6 +96,7 @@ impl Grid {
             .unwrap(),
             parameters: Parameters::default(),
             foundation: AccountId([0xf0; 32]),
+            admitted: List::default(),
             grants: List::new(grants).unwrap(),
         };
         let config =

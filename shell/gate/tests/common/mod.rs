@@ -81,6 +81,7 @@ impl Grid {
             .unwrap(),
             parameters: Parameters::default(),
             foundation: AccountId([0xf0; 32]),
+            admitted: List::default(),
             grants: List::new(grants).unwrap(),
         };
         let config = Config::local(dir.path().join("v"), genesis.clone(), validator_key);
