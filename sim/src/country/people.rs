@@ -233,6 +233,7 @@ fn genesis<'a>(
         validators: List::new(validators.iter().map(validator).collect()).expect("few"),
         parameters: Parameters { capacity: options.rules.clone(), ..Parameters::default() },
         foundation: AccountId([0xf0; 32]),
+        admitted: List::default(),
         grants: List::new(grants).expect("no more than a genesis takes"),
     }
 }

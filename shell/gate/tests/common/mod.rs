@@ -76,7 +76,8 @@ impl Grid {
             time: UnixMs(1_700_000_000_000),
             validators: List::new(vec![GenesisValidator {
                 key: validator_key.public(),
-                address: Text::new("127.0.0.1:1").unwrap(),
+                engine: Text::new("127.0.0.1:1").unwrap(),
+                rpc: Text::new("127.0.0.1:2").unwrap(),
             }])
             .unwrap(),
             parameters: Parameters::default(),
