@@ -512,3 +512,15 @@ pub enum GenesisError {
     #[error("not a genesis")]
     Codec(#[from] acre_codec::CodecError),
 }
+
+/// Why a receipt of minting cannot be computed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MintError {
+    /// A value past the range in which the integers are exact, or past its bounds.
+    #[error("{what} is out of range")]
+    OutOfRange {
+        /// Which value.
+        what: &'static str,
+    },
+}

@@ -32,6 +32,7 @@ mod genesis;
 mod key;
 pub mod limits;
 pub mod map;
+pub mod mint;
 mod object;
 mod overlay;
 pub mod phonebook;
@@ -45,7 +46,7 @@ pub use block::{
     check_tx,
 };
 pub use committee::{candidates, committee_of, followers_of};
-pub use error::{BlockError, Fault, GenesisError, ProofError, Refusal, StateError};
+pub use error::{BlockError, Fault, GenesisError, MintError, ProofError, Refusal, StateError};
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
 pub use key::{AdmittedAs, BallotOf, HandleAt, ProposalAt, RecoveryOf, TheAssembly, VoiceOf};

@@ -1,6 +1,8 @@
 //! Every limit of the ledger, each once, with its reason.
 
-use acre_types::Bytes;
+use acre_types::{Amount, Bytes};
+
+use crate::mint::MicroUsd;
 
 /// Bits of a path in the map, hence the deepest a tree, a recursion or a proof can get.
 pub const DEPTH_MAX: usize = 256;
@@ -94,6 +96,19 @@ pub const LIVE_VOTING_MS_MIN: u64 = 24 * 3_600 * 1_000;
 pub const RULES_KNOWN: u32 = 1;
 /// Grants of a local or test genesis.
 pub const GRANTS_MAX: usize = 10_000;
+
+/// Bytes of the name of a farming policy.
+pub const POLICY_NAME_BYTES_MAX: usize = 32;
+/// Lines of one receipt of minting: one for each [`crate::mint::MintItem`], and one to spare.
+pub const MINT_LINES_MAX: usize = 8;
+/// The highest rate of a farming policy: 1,000 USD, so that the product of a line fits 128 bits.
+pub const RATE_MAX: MicroUsd = MicroUsd(1_000_000_000);
+/// Months that a grant is spread over at most: ten years.
+pub const VEST_MONTHS_MAX: u16 = 120;
+/// Tokens of a grant for the bytes that it is for: 100,000 TFT.
+pub const SEED_AMOUNT_MAX: Amount = Amount(100_000 * Amount::UNITS_PER_TFT);
+/// Years that a farm is planned ahead.
+pub const PLAN_YEARS_MAX: u8 = 50;
 
 const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BYTES_MAX);
 const _: () = assert!(PLACES_MAX * 32 + 512 <= VALUE_BYTES_MAX);
