@@ -398,6 +398,9 @@ proptest! {
     }
 }
 
+/// Epoch, witnesses whose word counts, and what was said: answered, asked, storage.
+type Said = (u64, usize, Vec<(u64, u64, u64)>);
+
 /// The books of one node once more, as plainly as possible.
 #[derive(Clone, Debug, Default)]
 struct PlainNode {
@@ -405,8 +408,7 @@ struct PlainNode {
     verified: u64,
     due: u64,
     up: u64,
-    /// Epoch, witnesses whose word counts, and what was said: answered, asked, storage.
-    said: Option<(u64, usize, Vec<(u64, u64, u64)>)>,
+    said: Option<Said>,
     is_retired: bool,
 }
 

@@ -37,6 +37,7 @@ mod shared;
 pub mod store;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod validator;
 
 pub use client::LedgerClient;

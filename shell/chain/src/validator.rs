@@ -24,6 +24,7 @@ use crate::relay::{Inbox, RELAY, Relay};
 use crate::service::Ledger;
 use crate::shared::Shared;
 use crate::store::Retention;
+use crate::turns::Turns;
 
 /// Where another validator listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,7 @@ pub struct Validator {
     endpoint: Endpoint,
     server: Server,
     relay: Relay,
+    turns: Turns,
 }
 
 impl Validator {
@@ -128,7 +130,8 @@ impl Validator {
         let relay = Relay::new(Arc::clone(&shared), endpoint.clone());
         relay.set_peers(&others);
         let server = serve(&endpoint, services);
-        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay })
+        let turns = Turns::start(Arc::clone(&shared), key);
+        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay, turns })
     }
 
     /// Where clients call.
@@ -192,8 +195,8 @@ impl Validator {
     /// # Errors
     /// The error that had stopped the engine before, if any.
     pub async fn stop(self) -> Result<(), ChainError> {
-        let Self { engine, shared: _, endpoint, server, relay } = self;
-        drop(relay);
+        let Self { engine, shared: _, endpoint, server, relay, turns } = self;
+        drop((relay, turns));
         server.shutdown(STOP_GRACE).await;
         endpoint.close();
         let ended = tokio::task::spawn_blocking(move || engine.stop()).await;

@@ -203,7 +203,9 @@ impl Mempool {
     fn rate(&self, signed: &SignedTransaction) -> Rate {
         let bytes = signed.transaction.signed_bytes();
         let least = self.state.parameters().map_or(Amount::ZERO, |all| all.fee(bytes));
-        Rate::new(signed.transaction.fee, least)
+        // Duties are free, and what the grid runs by: they are not the first to go.
+        let is_duty = signed.transaction.action.is_duty();
+        Rate::new(if is_duty { least } else { signed.transaction.fee }, least)
     }
 
     /// The account whose last transaction makes room for one of this account and rate, which would
