@@ -37,7 +37,6 @@ mod shared;
 pub mod store;
 #[cfg(test)]
 mod testing;
-mod turns;
 mod validator;
 
 pub use client::LedgerClient;

@@ -24,7 +24,6 @@ use crate::relay::{Inbox, RELAY, Relay};
 use crate::service::Ledger;
 use crate::shared::Shared;
 use crate::store::Retention;
-use crate::turns::Turns;
 
 /// Where another validator listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +79,6 @@ pub struct Validator {
     endpoint: Endpoint,
     server: Server,
     relay: Relay,
-    turns: Turns,
 }
 
 impl Validator {
@@ -130,8 +128,7 @@ impl Validator {
         let relay = Relay::new(Arc::clone(&shared), endpoint.clone());
         relay.set_peers(&others);
         let server = serve(&endpoint, services);
-        let turns = Turns::start(Arc::clone(&shared), key);
-        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay, turns })
+        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay })
     }
 
     /// Where clients call.
@@ -195,8 +192,8 @@ impl Validator {
     /// # Errors
     /// The error that had stopped the engine before, if any.
     pub async fn stop(self) -> Result<(), ChainError> {
-        let Self { engine, shared: _, endpoint, server, relay, turns } = self;
-        drop((relay, turns));
+        let Self { engine, shared: _, endpoint, server, relay } = self;
+        drop(relay);
         server.shutdown(STOP_GRACE).await;
         endpoint.close();
         let ended = tokio::task::spawn_blocking(move || engine.stop()).await;
