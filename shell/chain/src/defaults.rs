@@ -25,6 +25,12 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(25);
 /// a full pool.
 pub const SUBMIT_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a state may be old for a newcomer to begin with it, so that several share one.
+pub const PIN_FRESH: Duration = Duration::from_secs(60);
+
+/// How long a state is held after the last question for it: a newcomer with a slow disk.
+pub const PIN_IDLE: Duration = Duration::from_secs(120);
+
 /// Pause between two rounds over all validators when none could be reached.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
 

@@ -74,6 +74,15 @@ pub enum StoreError {
         /// Height given.
         given: u64,
     },
+    /// The file itself cannot be moved or removed.
+    #[error("cannot put the ledger's file {} in its place", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A write failed before; only opening again tells what is there.
     #[error("the state must be opened again after a failed write")]
     Poisoned,
@@ -271,6 +280,12 @@ pub enum Lie {
     NoChange {
         /// The term.
         term: u64,
+    },
+    /// The leaves it gave are not the state of that block.
+    #[error("what it gave is not the state after block {height}")]
+    WrongState {
+        /// The block.
+        height: Height,
     },
     /// It says that a transaction was committed, but the account does not show it.
     #[error("it claims a commit that the state does not show")]

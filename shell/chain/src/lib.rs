@@ -30,6 +30,7 @@ pub mod light;
 pub mod limits;
 pub mod mempool;
 mod metrics;
+mod pins;
 pub mod protocol;
 mod relay;
 mod service;

@@ -182,3 +182,23 @@ pub const CHANGES_PER_REPLY: usize = 64;
 
 /// Replies a reader follows at a time on its way through the changes of a long absence.
 pub const CHANGE_REPLIES_MAX: usize = 4_096;
+
+/// States held for newcomers at once.
+pub const PINS: usize = 2;
+
+/// Leaves in one part of a state.
+pub const LEAVES_PER_PAGE: usize = 32_768;
+
+/// Bytes of leaves in one part of a state.
+pub const LEAF_BYTES_PER_PAGE: usize = 3 << 20;
+
+/// Leaves of a whole state: what a newcomer takes at most before it can check anything.
+pub const STATE_LEAVES_MAX: u64 = 1 << 26;
+
+/// Bytes of a whole state: it must fit the memory of a validator anyway.
+pub const STATE_BYTES_MAX: u64 = 16 << 30;
+
+const _: () = assert!(
+    LEAF_BYTES_PER_PAGE + acre_ledger::limits::VALUE_BYTES_MAX + PROOF_OF_FINALITY_BYTES_MAX + 128
+        <= acre_net::limits::BODY_BYTES_MAX
+);

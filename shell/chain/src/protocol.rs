@@ -19,6 +19,7 @@ use bytes::Bytes;
 
 use crate::error::Refused;
 use crate::light::Change;
+pub use crate::pins::Leaves;
 use crate::limits::{CHANGES_PER_REPLY, EVENTS_MAX, KEYS_PER_CALL, REASON_BYTES_MAX};
 
 /// Calls.
@@ -84,6 +85,13 @@ pub enum Request {
         /// From the end of this term on.
         after_term: u64,
     },
+    /// Part of a whole state.
+    State {
+        /// After which block; 0 for the newest that the validator gives, then the height that it gave.
+        height: Height,
+        /// First leaf wanted, by its place in the state.
+        from: u64,
+    },
 }
 
 /// A validator's answer.
@@ -134,6 +142,15 @@ pub enum Reply {
         /// In the order in which they happened.
         changes: List<Change, CHANGES_PER_REPLY>,
     },
+    /// Part of a whole state.
+    State {
+        /// The block after which it stands; the same for all parts.
+        finality: Finality,
+        /// How many leaves the whole state has.
+        leaves: u64,
+        /// The leaves asked for, at least one unless there are no more.
+        page: Leaves,
+    },
 }
 
 impl Reply {
@@ -143,6 +160,7 @@ impl Reply {
         match self {
             Self::Committed { finality, .. }
             | Self::Values { finality, .. }
+            | Self::State { finality, .. }
             | Self::Block { finality, .. } => Some(finality),
             Self::Info(info) => info.head.as_ref(),
             _ => None,

@@ -8,7 +8,7 @@ use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction};
 use acre_net::rpc::{Handler, Message};
 use acre_types::{AccountId, Digest, Height, PublicKey, Text};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
 use crate::error::{Refused, StoreError};
@@ -16,6 +16,7 @@ use crate::limits::{
     CHANGE_BYTES_PER_REPLY, CHANGES_PER_REPLY, KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS,
 };
 use crate::mempool::{Admission, Origin, Outcome};
+use crate::pins::Pins;
 use crate::protocol::{Finality, Info, Reply, Request};
 use crate::shared::{Head, Shared};
 use crate::store::Reader;
@@ -26,11 +27,13 @@ pub(crate) struct Ledger {
     shared: Arc<Shared>,
     chain: Digest,
     submissions: Arc<Semaphore>,
+    pins: Arc<Pins>,
 }
 
 impl Ledger {
     pub(crate) fn new(shared: Arc<Shared>, chain: Digest) -> Self {
-        Self { shared, chain, submissions: Arc::new(Semaphore::new(SUBMISSIONS)) }
+        let submissions = Arc::new(Semaphore::new(SUBMISSIONS));
+        Self { shared, chain, submissions, pins: Arc::default() }
     }
 
     async fn answer(&self, peer: PublicKey, message: Message) -> Reply {
@@ -47,6 +50,7 @@ impl Ledger {
                 None => Reply::NotFound,
             }),
             Request::Changes { after_term } => self.changes(after_term),
+            Request::State { height, from } => Ok(self.state(height, from).await),
         };
         answered.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot read the ledger's store");
@@ -160,6 +164,25 @@ impl Ledger {
             oldest: Height(oldest),
             waiting: self.shared.pool().len() as u64,
         }))
+    }
+
+    async fn state(&self, height: Height, from: u64) -> Reply {
+        let Some(newest) = self.shared.head.borrow().clone() else {
+            return not_ready("no block is final here yet");
+        };
+        let pins = Arc::clone(&self.pins);
+        let cut = tokio::task::spawn_blocking(move || {
+            let now = Instant::now();
+            let pinned = match height {
+                Height(0) => pins.begin(&newest, now),
+                height => pins.resume(height, now),
+            }?;
+            Some((Finality::new(&pinned.head.proof)?, pinned.leaves, pinned.page(from)))
+        });
+        match cut.await {
+            Ok(Some((finality, leaves, page))) => Reply::State { finality, leaves, page },
+            _ => not_ready("this state is not held, or too many are"),
+        }
     }
 
     fn changes(&self, after_term: u64) -> Result<Reply, StoreError> {

@@ -14,6 +14,7 @@
 mod events;
 mod lists;
 mod read;
+mod state;
 mod submit;
 mod validators;
 
@@ -29,6 +30,7 @@ use acre_types::{Digest, Height, PublicKey};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 pub use events::{BlockEvents, Events};
+pub use state::{Fetched, Leaf};
 
 pub use crate::light::{Checkpoint, Final, Snapshot, Trust, check_commit};
 

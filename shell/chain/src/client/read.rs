@@ -12,7 +12,7 @@ use crate::protocol::{Finality, Info, Reply, Request};
 impl LedgerClient {
     /// `at_least` is what had been seen when the question was asked: an answer to another question
     /// may overtake this one.
-    fn check_finality(&self, finality: &Finality, at_least: Height) -> Result<Final, Trouble> {
+    pub(super) fn check_finality(&self, finality: &Finality, at_least: Height) -> Result<Final, Trouble> {
         let block = self.believe(finality)?;
         if block.height < at_least {
             return Err(Trouble::Stale(block.height));

@@ -20,6 +20,7 @@
 //! It must not know: what keys, values, transactions and events mean.
 
 mod bucket;
+mod install;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,8 @@ use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table,
     TableDefinition, WriteTransaction,
 };
+
+pub use self::install::{Beginning, install};
 
 use self::bucket::{Entries, Pending};
 use crate::error::StoreError;
