@@ -10,6 +10,8 @@
 //! relay       gives the other validators what our clients brought
 //! protocol    what travels; service and events answer it
 //! light       what a reader believes, and why: pure
+//! proof       the same as a file, for whoever has the genesis
+//! audit       a chain as a whole, applied again or by samples
 //! client      verified reads, submissions that are safe to repeat, events
 //! ```
 //!
@@ -20,6 +22,7 @@
 //! It must not know: what a node, a shard or a volume is.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+pub mod audit;
 mod checker;
 pub mod client;
 pub mod defaults;
@@ -31,6 +34,7 @@ pub mod limits;
 pub mod mempool;
 mod metrics;
 mod pins;
+pub mod proof;
 pub mod protocol;
 mod relay;
 mod service;

@@ -202,3 +202,12 @@ const _: () = assert!(
     LEAF_BYTES_PER_PAGE + acre_ledger::limits::VALUE_BYTES_MAX + PROOF_OF_FINALITY_BYTES_MAX + 128
         <= acre_net::limits::BODY_BYTES_MAX
 );
+
+/// Changes of validators in one proof file: as many as a reader remembers sets.
+pub const PROOF_CHANGES_MAX: usize = CHECKPOINT_SETS_MAX;
+
+/// Bytes of one proof file: a thousand changes among thirty validators, and a full block.
+pub const PROOF_FILE_BYTES_MAX: usize = 24 << 20;
+
+/// Bytes of the words in a proof file.
+pub const PROOF_WORDS_BYTES_MAX: usize = 512;

@@ -19,8 +19,8 @@ use bytes::Bytes;
 
 use crate::error::Refused;
 use crate::light::Change;
-pub use crate::pins::Leaves;
 use crate::limits::{CHANGES_PER_REPLY, EVENTS_MAX, KEYS_PER_CALL, REASON_BYTES_MAX};
+pub use crate::pins::Leaves;
 
 /// Calls.
 pub const LEDGER: Service = Service::new("ledger/1");

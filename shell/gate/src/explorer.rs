@@ -342,6 +342,7 @@ pub(crate) mod tests {
             time: acre_types::UnixMs(0),
             root: Digest([0; 32]),
             id: Digest([id; 32]),
+            parent: Digest([0; 32]),
             payload_hash: Digest([0; 32]),
         };
         explorer.check_block(&block(1));

@@ -12,6 +12,7 @@
 //! * Events are hints of when to read.
 
 mod events;
+mod export;
 mod lists;
 mod read;
 mod state;
@@ -30,6 +31,7 @@ use acre_types::{Digest, Height, PublicKey};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 pub use events::{BlockEvents, Events};
+pub use export::ExportError;
 pub use state::{Fetched, Leaf};
 
 pub use crate::light::{Checkpoint, Final, Snapshot, Trust, check_commit};

@@ -12,7 +12,11 @@ use crate::protocol::{Finality, Info, Reply, Request};
 impl LedgerClient {
     /// `at_least` is what had been seen when the question was asked: an answer to another question
     /// may overtake this one.
-    pub(super) fn check_finality(&self, finality: &Finality, at_least: Height) -> Result<Final, Trouble> {
+    pub(super) fn check_finality(
+        &self,
+        finality: &Finality,
+        at_least: Height,
+    ) -> Result<Final, Trouble> {
         let block = self.believe(finality)?;
         if block.height < at_least {
             return Err(Trouble::Stale(block.height));
@@ -109,7 +113,16 @@ impl LedgerClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn block(&self, height: Height) -> Result<Option<VerifiedBlock>, ClientError> {
-        self.ask(Request::Block { height }, |reply| match reply {
+        let asked = self.ask(Request::Block { height }, |reply| self.check_block(height, reply));
+        Ok(asked.await?.map(|(_, block)| block))
+    }
+
+    pub(super) fn check_block(
+        &self,
+        height: Height,
+        reply: Reply,
+    ) -> Result<Option<(Finality, VerifiedBlock)>, Trouble> {
+        match reply {
             Reply::Block { finality, payload } => {
                 let block = self.believe(&finality)?;
                 if block.height != height || !block.has_payload(&payload) {
@@ -117,12 +130,11 @@ impl LedgerClient {
                 }
                 self.saw(&block);
                 let payload = acre_ledger::Payload::decode(&payload).map_err(|_| Lie::Malformed)?;
-                Ok(Some(VerifiedBlock { block, payload }))
+                Ok(Some((finality, VerifiedBlock { block, payload })))
             }
             Reply::NotFound => Ok(None),
             _ => Err(Lie::Unfit.into()),
-        })
-        .await
+        }
     }
 
     /// Block of a transaction, if it was committed lately: by the validator's word. The block

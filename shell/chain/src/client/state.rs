@@ -25,7 +25,7 @@ pub struct Fetched {
     pub state: State,
     /// The same as leaves.
     pub leaves: Vec<Leaf>,
-    /// All changes of validators up to it, oldest first.
+    /// Changes of validators up to it, oldest first, by the validator's word.
     pub changes: Vec<Change>,
 }
 
@@ -74,7 +74,8 @@ impl LedgerClient {
                 return Err(Trouble::from(Lie::Unfit).into());
             }
             let page = page.into_vec().into_iter();
-            leaves.extend(page.map(|(key, value)| (key.into_vec().into(), value.into_vec().into())));
+            leaves
+                .extend(page.map(|(key, value)| (key.into_vec().into(), value.into_vec().into())));
             if leaves.len() as u64 >= total {
                 let copy = leaves.iter().map(|(key, value)| (key.clone(), Arc::clone(value)));
                 let state = State::from_leaves(copy).map_err(|_| Trouble::from(Lie::Malformed))?;
@@ -87,7 +88,8 @@ impl LedgerClient {
         }
     }
 
-    /// All changes of validators that a validator keeps, before this term.
+    /// All changes of validators that a validator shows, before this term: not checked, that needs a
+    /// genesis.
     pub(super) async fn fetch_changes(
         &self,
         peer: PublicKey,
@@ -102,12 +104,12 @@ impl LedgerClient {
             };
             let mut grew = false;
             for change in more.into_vec() {
-                let block = self.believe(&change.finality).map_err(Trouble::from)?;
-                if block.term >= before {
+                let term = change.term().map_err(Trouble::from)?;
+                if term >= before {
                     return Ok(changes);
                 }
-                after_term = block.term.saturating_add(1);
-                grew = true;
+                grew = term >= after_term;
+                after_term = term.saturating_add(1);
                 changes.push(change);
             }
             if !grew {

@@ -135,6 +135,12 @@ impl Checkpoint {
         self.sets.iter().rev().find(|set| set.from <= term)
     }
 
+    /// Whether those of the genesis are known to sit still in this term, as far as is known.
+    #[must_use]
+    pub fn is_without_changes(&self, term: u64) -> bool {
+        self.of_term(term).is_some_and(|set| set.from == 0)
+    }
+
     /// The term that a height belongs to.
     #[must_use]
     pub const fn term_of(&self, height: Height) -> u64 {

@@ -47,6 +47,8 @@ pub struct Final {
     pub root: Digest,
     /// Name of the block.
     pub id: Digest,
+    /// Name of the block before.
+    pub parent: Digest,
     /// Hash of its payload, in the engine's domain.
     pub payload_hash: Digest,
 }
@@ -61,6 +63,7 @@ impl Final {
             time: UnixMs(header.timestamp_ms()),
             root: Digest(header.state_root()),
             id: Digest(header.id()),
+            parent: Digest(header.parent()),
             payload_hash: Digest(header.payload_hash()),
         }
     }
@@ -80,6 +83,18 @@ pub struct Change {
     pub finality: Finality,
     /// The seats in the state after it.
     pub seats: Proof,
+}
+
+impl Change {
+    /// The term that it says it ends; not checked.
+    ///
+    /// # Errors
+    /// [`Lie::Malformed`] for a header that is none.
+    pub fn term(&self) -> Result<u64, Lie> {
+        let proof = self.finality.to_proof();
+        let first = proof.headers.first().ok_or(Lie::Malformed)?;
+        Ok(Header::decode(first).map_err(|_| Lie::Malformed)?.epoch())
+    }
 }
 
 /// Who must have signed, and for which chain.
