@@ -10,7 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,9 +21,10 @@ use acre_engine::{
 };
 use acre_ledger::{
     Applied, BlockError, Change as LeafChange, Event, Genesis, Key, Lookup as _, Payload, Refusal,
-    SeatList, State, TheSeats, Verified, apply_block, build_block,
+    Seat, SeatList, State, TheSeats, Verified, apply_block, build_block, committee_of,
+    followers_of,
 };
-use acre_types::{AccountId, Digest, Height, UnixMs};
+use acre_types::{AccountId, Digest, Height, PublicKey, UnixMs};
 use bytes::Bytes;
 
 use crate::error::{ChainError, Refused, StoreError};
@@ -31,7 +32,7 @@ use crate::light::Change;
 use crate::limits::{OVERLAYS, RECENT_TRANSACTIONS};
 use crate::mempool::{Mempool, PoolLimits};
 use crate::protocol::Finality;
-use crate::shared::{Head, Shared, proof_of};
+use crate::shared::{Head, Roster, Shared, proof_of};
 use crate::store::{Body, Commit, Head as StoredHead, Loaded, Retention, Store};
 
 /// Key and value as the authenticated map takes them.
@@ -61,7 +62,8 @@ struct Unproven {
 /// The engine's application.
 pub struct Executor {
     genesis: EngineGenesis,
-    committee: Committee,
+    /// Addresses known otherwise than from the ledger.
+    overrides: BTreeMap<PublicKey, SocketAddr>,
     store: Store,
     state: State,
     durable: Durable,
@@ -110,7 +112,7 @@ impl Executor {
         let mut pool = Mempool::new(PoolLimits::default(), state.clone(), height, UnixMs(time));
         remember_recent(&store, &mut pool)?;
         let shared = Shared::new(pool, head.map(Arc::new), store.reader());
-        let committee = Committee { validators: seats(genesis), followers: Vec::new() };
+        shared.roster.send_replace(Arc::new(Roster::of(&state).map_err(StoreError::from)?));
         let genesis = EngineGenesis {
             payload: Bytes::new(),
             state_root: first.root().0,
@@ -119,7 +121,7 @@ impl Executor {
         let id = last.map(|(_, header, _)| header.id());
         Ok(Self {
             genesis,
-            committee,
+            overrides: BTreeMap::new(),
             store,
             state,
             durable: Durable { height, id },
@@ -132,9 +134,20 @@ impl Executor {
         })
     }
 
-    /// Says where the engines of the validators listen.
-    pub(crate) fn seat(&mut self, validators: Vec<Participant>) {
-        self.committee.validators = validators;
+    /// Says where the engines of some validators listen, whatever the ledger says.
+    pub(crate) fn override_addresses(&mut self, addresses: BTreeMap<PublicKey, SocketAddr>) {
+        self.overrides = addresses;
+    }
+
+    /// As the engine takes them; without those whose addresses nobody can dial.
+    fn participants(&self, seats: Vec<Seat>) -> Vec<Participant> {
+        let participant = |seat: Seat| {
+            let known = self.overrides.get(&seat.validator).copied();
+            // The ledger refuses other text, so it is always an address.
+            let address = known.or_else(|| seat.engine.as_str().parse().ok())?;
+            Some(Participant { key: seat.validator.0, address })
+        };
+        seats.into_iter().filter_map(participant).collect()
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {
@@ -247,6 +260,9 @@ impl Executor {
         let touched = accounts_of(&applied.changes);
         let state = self.state.clone();
         self.shared.pool().commit(state, height, time, &transactions, &touched);
+        if applied.changes.iter().any(|(key, _)| is_about_seats(key)) {
+            self.shared.roster.send_replace(Arc::new(Roster::of(&self.state)?));
+        }
         self.unproven.push_back(Unproven { height, transactions });
         if let Some(certificate) = certificate {
             self.publish(proof_of(header, certificate));
@@ -273,8 +289,19 @@ impl Application for Executor {
         self.durable
     }
 
-    fn committee(&self, _: u64) -> Option<Committee> {
-        Some(self.committee.clone())
+    fn committee(&self, term: u64) -> Option<Committee> {
+        let lists = committee_of(&self.state, term)
+            .and_then(|seats| Ok((seats, followers_of(&self.state, term)?)));
+        match lists {
+            Ok((seats, followers)) => Some(Committee {
+                validators: self.participants(seats?),
+                followers: self.participants(followers),
+            }),
+            Err(error) => {
+                tracing::error!(%error, term, "cannot tell who sits");
+                None
+            }
+        }
     }
 
     fn knows(&self, block: &BlockId) -> bool {
@@ -391,6 +418,11 @@ fn has_keys_of(some: &SeatList, others: &SeatList) -> bool {
     keys(some) == keys(others)
 }
 
+/// Whether a change of this leaf may change who sits, or where.
+fn is_about_seats(key: &[u8]) -> bool {
+    matches!(acre_codec::decode(key), Ok(Key::Seats | Key::Candidate(_) | Key::CandidateAt(_)))
+}
+
 /// The accounts that a block changed.
 fn accounts_of(changes: &[LeafChange]) -> Vec<AccountId> {
     let keys = changes.iter().map(|(key, _)| acre_codec::decode::<Key>(key));
@@ -399,12 +431,6 @@ fn accounts_of(changes: &[LeafChange]) -> Vec<AccountId> {
         _ => None,
     })
     .collect()
-}
-
-/// The validators of the genesis, at no address yet.
-fn seats(genesis: &Genesis) -> Vec<Participant> {
-    let address = SocketAddr::from(([127, 0, 0, 1], 0));
-    genesis.validators.iter().map(|v| Participant { key: v.key.0, address }).collect()
 }
 
 fn encode_events(events: &[Event]) -> Vec<u8> {

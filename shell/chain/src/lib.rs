@@ -8,6 +8,7 @@
 //! mempool     transactions that wait for a block
 //! checker     signatures, on threads of their own, each peer in its turn
 //! relay       gives the other validators what our clients brought
+//! duty        what a seated validator submits by itself
 //! protocol    what travels; service and events answer it
 //! light       what a reader believes, and why: pure
 //! proof       the same as a file, for whoever has the genesis
@@ -26,6 +27,7 @@ pub mod audit;
 mod checker;
 pub mod client;
 pub mod defaults;
+pub mod duty;
 mod error;
 mod events;
 pub mod executor;
@@ -39,6 +41,7 @@ pub mod protocol;
 mod relay;
 mod service;
 mod shared;
+mod steward;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -11,7 +11,7 @@
 //!   one fills. A validator that does not answer is tried again and again with what still waits.
 //! * A validator that falls behind by [`RELAY_QUEUE`](crate::limits::RELAY_QUEUE) transactions is
 //!   given what our clients' part of the pool still holds instead.
-//! * The receiver takes batches from present validators only and checks everything again. One that
+//! * The receiver takes batches from validators and candidates only and checks everything again. One that
 //!   sends a bad signature is not honest; its batches wait behind all others from then on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -59,7 +59,7 @@ impl Inbox {
     }
 
     async fn take(&self, peer: PublicKey, batch: &[u8]) -> Taken {
-        if !self.shared.is_peer(&peer) {
+        if !self.shared.is_validator(&peer) {
             return Taken::Refused;
         }
         let Ok(payload) = decode_bounded::<Payload>(batch, RELAY_BYTES) else {
@@ -120,9 +120,8 @@ impl Relay {
         Self { shared, caller: Caller::new(endpoint, RELAY), feeding: Mutex::default() }
     }
 
-    /// From now on feeds these, and takes batches from them; must be called within a runtime.
+    /// From now on feeds these; must be called within a runtime.
     pub(crate) fn set_peers(&self, peers: &BTreeSet<PublicKey>) {
-        self.shared.set_peers(peers.clone());
         let mut feeding = self.feeding.lock().unwrap_or_else(PoisonError::into_inner);
         feeding.retain(|peer, task| {
             let stays = peers.contains(peer);

@@ -1,11 +1,11 @@
 //! What the engine's thread and the servers of calls share.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acre_engine::FinalityProof;
-use acre_ledger::{State, Verified};
+use acre_ledger::{Address, State, StateError, TheSeats, Verified};
 use acre_types::{Height, PublicKey};
 use bytes::Bytes;
 use tokio::sync::{Notify, broadcast, watch};
@@ -33,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) checker: Checker,
     /// What our clients brought, for the other validators.
     pub(crate) outgoing: broadcast::Sender<Arc<Verified>>,
-    /// Those whose batches are taken.
-    peers: RwLock<BTreeSet<PublicKey>>,
+    /// Who sits and who follows, as of the last applied block.
+    pub(crate) roster: watch::Sender<Arc<Roster>>,
     pub(crate) counters: Counters,
 }
 
@@ -62,7 +62,7 @@ impl Shared {
             reader,
             checker: Checker::new(),
             outgoing: broadcast::Sender::new(RELAY_QUEUE),
-            peers: RwLock::default(),
+            roster: watch::Sender::new(Arc::default()),
             counters: Counters::default(),
         })
     }
@@ -72,13 +72,37 @@ impl Shared {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this is another validator of ours.
-    pub(crate) fn is_peer(&self, key: &PublicKey) -> bool {
-        self.peers.read().unwrap_or_else(PoisonError::into_inner).contains(key)
+    /// Whether this one sits, will sit, or stands for a seat.
+    pub(crate) fn is_validator(&self, key: &PublicKey) -> bool {
+        let roster = self.roster.borrow();
+        roster.seated.contains_key(key) || roster.following.contains_key(key)
     }
+}
 
-    pub(crate) fn set_peers(&self, peers: BTreeSet<PublicKey>) {
-        *self.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
+/// Validators and where to call them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Roster {
+    /// In this term or the next.
+    pub(crate) seated: BTreeMap<PublicKey, Address>,
+    /// All other candidates.
+    pub(crate) following: BTreeMap<PublicKey, Address>,
+}
+
+impl Roster {
+    /// As of a state.
+    pub(crate) fn of(state: &State) -> Result<Self, StateError> {
+        let mut roster = Self::default();
+        if let Some(seats) = state.read(&TheSeats)? {
+            for seat in seats.members.iter().chain(seats.next.iter()) {
+                roster.seated.insert(seat.validator, seat.rpc.clone());
+            }
+        }
+        for (validator, candidate) in acre_ledger::candidates(state)? {
+            if !roster.seated.contains_key(&validator) {
+                roster.following.insert(validator, candidate.rpc);
+            }
+        }
+        Ok(roster)
     }
 }
 

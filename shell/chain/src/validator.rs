@@ -1,17 +1,19 @@
 //! A validator: engine, executor and the servers of calls and events, put together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use acre_crypto::SigningKey;
-use acre_engine::{Participant, Status, Timing, ValidatorKey};
+use acre_engine::{Status, Timing, ValidatorKey};
 use acre_ledger::Genesis;
 use acre_net::rpc::{Server, Services, serve};
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{Height, PublicKey};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::defaults::STOP_GRACE;
 use crate::error::ChainError;
@@ -23,6 +25,7 @@ use crate::protocol::{EVENTS, LEDGER};
 use crate::relay::{Inbox, RELAY, Relay};
 use crate::service::Ledger;
 use crate::shared::Shared;
+use crate::steward::Steward;
 use crate::store::Retention;
 
 /// Where another validator listens.
@@ -46,7 +49,7 @@ pub struct Config {
     pub rpc: SocketAddr,
     /// Where other validators connect; port 0 draws one.
     pub engine: SocketAddr,
-    /// Where the other validators listen. May be empty for the only one.
+    /// Where other validators listen, if not where the ledger says.
     pub peers: BTreeMap<PublicKey, PeerAddress>,
     /// Times of consensus.
     pub timing: Timing,
@@ -78,7 +81,7 @@ pub struct Validator {
     shared: Arc<Shared>,
     endpoint: Endpoint,
     server: Server,
-    relay: Relay,
+    steward: Task,
 }
 
 impl Validator {
@@ -90,23 +93,21 @@ impl Validator {
     pub async fn start(config: Config) -> Result<Self, ChainError> {
         let Config { dir, genesis, key, rpc, engine, peers, timing, retention } = config;
         let chain = genesis.digest();
-        let others: BTreeSet<_> = genesis.validators.iter().map(|other| other.key).collect();
-        let others: BTreeSet<_> =
-            others.into_iter().filter(|other| *other != key.public()).collect();
-        let book = StaticBook::from_iter(peers.iter().map(|(key, at)| (*key, at.rpc)));
-        let endpoint = Endpoint::bind(&key, Some(rpc), Arc::new(book))
+        let book = Arc::new(StaticBook::new());
+        let endpoint = Endpoint::bind(&key, Some(rpc), Arc::<StaticBook>::clone(&book))
             .await
             .map_err(|source| ChainError::Listen { address: rpc, source })?;
-        let participants = participants(&genesis, &key, engine, &peers)?;
         let validator_key = ValidatorKey::from_seed(key.seed().expose());
+        let overrides = peers.iter().map(|(key, at)| (*key, at.engine)).collect();
         let started = tokio::task::spawn_blocking(move || {
             std::fs::create_dir_all(&dir)
                 .map_err(|source| ChainError::Directory { path: dir.clone(), source })?;
             let mut executor = Executor::open(&dir.join("state.redb"), &genesis, retention)?;
-            executor.seat(participants);
+            executor.override_addresses(overrides);
             let shared = executor.shared();
             let config = acre_engine::Config {
                 timing,
+                term_heights: term_heights(&genesis),
                 listen: engine,
                 ..acre_engine::Config::alone(
                     dir.join("engine"),
@@ -125,10 +126,16 @@ impl Validator {
             .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain))
             .calls(RELAY, Inbox::new(Arc::clone(&shared)))
             .streams(EVENTS, move |incoming| feed.clone().serve(incoming));
-        let relay = Relay::new(Arc::clone(&shared), endpoint.clone());
-        relay.set_peers(&others);
+        let steward = Steward {
+            relay: Relay::new(Arc::clone(&shared), endpoint.clone()),
+            shared: Arc::clone(&shared),
+            overrides: peers.into_iter().map(|(key, at)| (key, at.rpc)).collect(),
+            book,
+            key,
+        };
+        let steward = Task(tokio::spawn(steward.run()).abort_handle());
         let server = serve(&endpoint, services);
-        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, relay })
+        Ok(Self { engine: Arc::new(engine), shared, endpoint, server, steward })
     }
 
     /// Where clients call.
@@ -192,8 +199,8 @@ impl Validator {
     /// # Errors
     /// The error that had stopped the engine before, if any.
     pub async fn stop(self) -> Result<(), ChainError> {
-        let Self { engine, shared: _, endpoint, server, relay } = self;
-        drop(relay);
+        let Self { engine, shared: _, endpoint, server, steward } = self;
+        drop(steward);
         server.shutdown(STOP_GRACE).await;
         endpoint.close();
         let ended = tokio::task::spawn_blocking(move || engine.stop()).await;
@@ -201,22 +208,16 @@ impl Validator {
     }
 }
 
-/// All validators of the genesis with the addresses of their engines.
-fn participants(
-    genesis: &Genesis,
-    key: &SigningKey,
-    own: SocketAddr,
-    peers: &BTreeMap<PublicKey, PeerAddress>,
-) -> Result<Vec<Participant>, ChainError> {
-    let mut participants = Vec::new();
-    for validator in genesis.validators.iter() {
-        let address = if validator.key == key.public() {
-            own
-        } else {
-            let peer = peers.get(&validator.key);
-            peer.ok_or(ChainError::Address { key: validator.key })?.engine
-        };
-        participants.push(Participant { key: validator.key.0, address });
+/// A task that ends with its owner.
+struct Task(AbortHandle);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
     }
-    Ok(participants)
+}
+
+fn term_heights(genesis: &Genesis) -> NonZeroU64 {
+    // The genesis was checked: a term has two heights at least.
+    NonZeroU64::new(genesis.parameters.seats.term_heights).unwrap_or(NonZeroU64::MAX)
 }

@@ -23,7 +23,8 @@ async fn committed_transfer_is_proven_and_survives_a_restart() {
     assert_eq!(client.transaction(committed.id).await.unwrap(), Some(committed.height));
     let block = client.block(committed.height).await.unwrap().unwrap();
     let ids: Vec<_> = block.payload.transactions.iter().map(|t| t.transaction.id()).collect();
-    assert_eq!(ids, [committed.id]);
+    // The validator's own duty may be among them.
+    assert!(ids.contains(&committed.id), "{ids:?}");
     validator.stop().await.unwrap();
 
     let validator = grid.start().await;

@@ -3,10 +3,10 @@
 
 mod common;
 
-use acre_chain::{LedgerClient, Validator};
+use acre_chain::Validator;
 use acre_ledger::Action;
 use acre_types::{AccountId, Amount, Height};
-use common::{Grid, key};
+use common::{Grid, key, reach};
 
 const TO: AccountId = AccountId([0xaa; 32]);
 
@@ -20,14 +20,6 @@ async fn start(grid: &Grid) -> Vec<Validator> {
         validators.push(grid.start_at(index).await);
     }
     validators
-}
-
-/// Waits until this client, which asks one validator, has seen the height there.
-async fn reach(client: &LedgerClient, height: Height) {
-    let mut events = client.subscribe(height);
-    while client.seen() < height {
-        events.next().await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

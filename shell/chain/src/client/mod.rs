@@ -33,6 +33,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 pub use events::{BlockEvents, Events};
 pub use export::ExportError;
 pub use state::{Fetched, Leaf};
+pub(crate) use validators::resolve;
 
 pub use crate::light::{Checkpoint, Final, Snapshot, Trust, check_commit};
 

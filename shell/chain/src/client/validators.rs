@@ -81,10 +81,9 @@ impl LedgerClient {
         }
     }
 
-    /// Once a term, if there is an address book: reads from whoever just answered where the
-    /// validators are.
+    /// Once a term: reads from whoever just answered who sits, and where. Those who went on sitting
+    /// may be enough to sign for both sets, so a change need not show in a certificate.
     pub(super) async fn learn_seats(&self, peer: PublicKey) {
-        let Some(book) = &self.0.options.book else { return };
         let term = {
             let trust = self.0.trust.read().unwrap_or_else(PoisonError::into_inner);
             trust.checkpoint().term_of(self.seen())
@@ -103,6 +102,14 @@ impl LedgerClient {
         let Ok(Some(seats)) = snapshot.and_then(|snapshot| snapshot.read(&TheSeats)) else {
             return;
         };
+        let is_known = {
+            let trust = self.0.trust.read().unwrap_or_else(PoisonError::into_inner);
+            trust.newest().is(&seats.members)
+        };
+        if !is_known {
+            self.catch_up(peer).await;
+        }
+        let Some(book) = &self.0.options.book else { return };
         let mut known = Vec::new();
         for (validator, address) in addresses(&seats) {
             let found = resolve(&address).await;

@@ -38,7 +38,9 @@ impl TrustedSet {
         self.validators.iter().map(|key| key.0).collect()
     }
 
-    pub(super) fn is(&self, seats: &SeatList) -> bool {
+    /// Whether they are the holders of these seats.
+    #[must_use]
+    pub fn is(&self, seats: &SeatList) -> bool {
         Self::new(self.from, seats).validators == self.validators
     }
 }

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use acre_chain::client::Options;
 use acre_chain::{Config, LedgerClient, PeerAddress, Validator};
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
+use acre_engine::Timing;
 use acre_ledger::{Genesis, GridKind, Parameters, Validator as GenesisValidator};
 use acre_net::{Endpoint, StaticBook};
-use acre_types::{AccountId, Amount, Text, UnixMs};
+use acre_types::{AccountId, Amount, Height, PublicKey, Text, UnixMs};
 use tempfile::TempDir;
 
 /// A key by number; 0 is the validator's, 1 to 5 have tokens.
@@ -18,12 +20,19 @@ pub(crate) fn key(number: u8) -> SigningKey {
     SigningKey::from_seed(Secret::new([number; 32]))
 }
 
-/// A genesis with these validators.
+/// A genesis with these validators, at addresses where nobody is.
 pub(crate) fn genesis(validators: &[SigningKey]) -> Genesis {
-    let validators = validators.iter().map(|key| GenesisValidator {
-        key: key.public(),
-        engine: Text::new("127.0.0.1:1").unwrap(),
-        rpc: Text::new("127.0.0.1:2").unwrap(),
+    let nowhere = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let address = PeerAddress { engine: nowhere(1), rpc: nowhere(2) };
+    genesis_at(&validators.iter().map(|key| (key.public(), address)).collect::<Vec<_>>())
+}
+
+/// A genesis with these validators.
+pub(crate) fn genesis_at(validators: &[(PublicKey, PeerAddress)]) -> Genesis {
+    let validators = validators.iter().map(|(key, address)| GenesisValidator {
+        key: *key,
+        engine: text(address.engine),
+        rpc: text(address.rpc),
     });
     let rich = (1..=5).map(|n| (AccountId::from(key(n).public()), Amount::tft(1_000_000).unwrap()));
     Genesis {
@@ -43,6 +52,7 @@ pub(crate) struct Grid {
     dir: TempDir,
     pub(crate) genesis: Genesis,
     pub(crate) addresses: Vec<PeerAddress>,
+    pub(crate) timing: Timing,
 }
 
 /// Number of the key of the i-th validator.
@@ -56,16 +66,32 @@ fn free_address() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
+pub(crate) fn text(address: SocketAddr) -> acre_ledger::Address {
+    Text::new(address.to_string()).unwrap()
+}
+
 impl Grid {
     pub(crate) fn new() -> Self {
         Self::of(1)
     }
 
     pub(crate) fn of(validators: usize) -> Self {
-        let keys: Vec<_> = (0..validators).map(validator_key).collect();
+        Self::with(validators, validators, |_| {})
+    }
+
+    /// So many validators in the genesis, and addresses for so many in all.
+    pub(crate) fn with(
+        validators: usize,
+        addresses: usize,
+        change: impl FnOnce(&mut Genesis),
+    ) -> Self {
         let address = |_| PeerAddress { engine: free_address(), rpc: free_address() };
-        let addresses = (0..validators).map(address).collect();
-        Self { dir: TempDir::new().unwrap(), genesis: genesis(&keys), addresses }
+        let addresses: Vec<_> = (0..addresses).map(address).collect();
+        let list = (0..validators).map(|index| (validator_key(index).public(), addresses[index]));
+        let mut genesis = genesis_at(&list.collect::<Vec<_>>());
+        change(&mut genesis);
+        let timing = Timing::default();
+        Self { dir: TempDir::new().unwrap(), genesis, addresses, timing }
     }
 
     pub(crate) async fn start(&mut self) -> Validator {
@@ -76,29 +102,53 @@ impl Grid {
         self.dir.path().join(index.to_string())
     }
 
-    pub(crate) async fn start_at(&self, index: usize) -> Validator {
+    pub(crate) fn config(&self, index: usize) -> Config {
         let own = self.addresses[index];
-        let peers = self.addresses.iter().enumerate();
-        let peers = peers.map(|(index, at)| (validator_key(index).public(), *at)).collect();
-        let config = Config {
+        Config {
             rpc: own.rpc,
             engine: own.engine,
-            peers,
+            timing: self.timing,
             ..Config::local(self.dir(index), self.genesis.clone(), validator_key(index))
-        };
-        Validator::start(config).await.unwrap()
+        }
+    }
+
+    pub(crate) async fn start_at(&self, index: usize) -> Validator {
+        Validator::start(self.config(index)).await.unwrap()
     }
 
     pub(crate) async fn client(&self, validator: &Validator) -> LedgerClient {
         self.client_of(&[validator], 200).await
     }
 
-    /// A client that asks these, in this order.
+    /// A client that asks these and nobody else, in this order.
     pub(crate) async fn client_of(&self, validators: &[&Validator], number: u8) -> LedgerClient {
         let known = validators.iter().map(|validator| (validator.key(), validator.rpc_address()));
-        let book = StaticBook::from_iter(known);
-        let endpoint = Endpoint::bind(&key(number), None, Arc::new(book)).await.unwrap();
+        let book = Arc::new(StaticBook::from_iter(known));
+        let endpoint = Endpoint::bind(&key(number), None, book).await.unwrap();
         let keys = validators.iter().map(|validator| validator.key()).collect();
         LedgerClient::new(&self.genesis, endpoint, keys)
+    }
+
+    /// A client that begins with these and learns by itself where validators are.
+    pub(crate) async fn client_with(
+        &self,
+        validators: &[&Validator],
+        number: u8,
+        options: Options,
+    ) -> LedgerClient {
+        let known = validators.iter().map(|validator| (validator.key(), validator.rpc_address()));
+        let book = Arc::new(StaticBook::from_iter(known));
+        let endpoint = Endpoint::bind(&key(number), None, Arc::<StaticBook>::clone(&book)).await;
+        let keys = validators.iter().map(|validator| validator.key()).collect();
+        let options = options.with_book(book);
+        LedgerClient::with(&self.genesis, endpoint.unwrap(), keys, options)
+    }
+}
+
+/// Waits until this client has seen the height, wherever it asks.
+pub(crate) async fn reach(client: &LedgerClient, height: Height) {
+    let mut events = client.subscribe(height);
+    while client.seen() < height {
+        events.next().await.unwrap();
     }
 }

@@ -1,0 +1,63 @@
+//! What a seated validator owes the grid besides votes, done without anybody asking: its turn at
+//! the randomness of each epoch.
+
+use acre_crypto::SigningKey;
+use acre_ledger::{SignedTransaction, State, StateError, Transaction, beacon};
+use acre_types::{AccountId, Amount};
+
+/// The transaction that this validator should submit now; `None` if it has no seat, or has had its
+/// turn in this epoch.
+///
+/// # Errors
+/// A damaged state.
+pub fn due(state: &State, key: &SigningKey) -> Result<Option<SignedTransaction>, StateError> {
+    let Some(action) = beacon::due_turn(state, &key.public(), key.seed())? else {
+        return Ok(None);
+    };
+    let from = AccountId::from(key.public());
+    let (chain, fee) = (state.grid().chain, Amount::ZERO);
+    let nonce = state.read(&from)?.unwrap_or_default().nonce;
+    let transaction = Transaction { chain, from, nonce, fee, action };
+    Ok(Some(transaction.sign(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{genesis, key};
+    use acre_ledger::{Action, Event, TheBeacon, Verified, apply_block};
+    use acre_types::{Height, UnixMs};
+
+    #[test]
+    fn validator_takes_its_turn_once_an_epoch_and_reveals_what_it_committed_to() {
+        let own = key(1);
+        let genesis = genesis(&[own.public().0]);
+        let mut state = genesis.state().unwrap();
+        assert!(due(&state, &key(2)).unwrap().is_none(), "no seat, no duty");
+        let (mut reveals, mut turns) = (0, 0);
+        let step = genesis.parameters.capacity.epoch_ms / 2;
+        // One epoch is skipped: the grid was down.
+        for (height, half) in [1, 2, 3, 4, 5, 6, 11, 12, 13, 14].into_iter().enumerate() {
+            let transaction = due(&state, &own).unwrap();
+            if let Some(signed) = &transaction
+                && let Action::TurnBeacon { reveal: Some(_), .. } = signed.transaction.action
+            {
+                reveals += 1;
+            }
+            let transactions: Vec<_> =
+                transaction.into_iter().map(|signed| Verified::new(signed).unwrap()).collect();
+            let (height, time) = (Height(height as u64 + 1), UnixMs(genesis.time.0 + half * step));
+            // An epoch that begins with this very block takes the turn of the one before no more.
+            let applied = apply_block(&state, &transactions, height, time)
+                .or_else(|_| apply_block::<Verified>(&state, &[], height, time))
+                .unwrap();
+            turns +=
+                applied.events.iter().filter(|e| matches!(e, Event::BeaconTurned { .. })).count();
+            state = applied.state;
+        }
+        assert!(turns >= 4, "{turns}");
+        assert!(reveals >= 3, "{reveals}");
+        let beacon = state.read(&TheBeacon).unwrap().unwrap();
+        assert_eq!(beacon.turn(&own.public()).unwrap().missed, 0);
+    }
+}
