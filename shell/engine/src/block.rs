@@ -250,6 +250,12 @@ impl Block {
         Ok(Self::new(header, payload))
     }
 
+    /// Header and payload: what [`Start::At`](crate::Start::At) takes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.encode()
+    }
+
     /// The header.
     #[must_use]
     pub fn header(&self) -> &Header {

@@ -17,14 +17,15 @@ pub const LEADER_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// How long validators wait for a notarized block to be certified: the leader's time plus
 /// execution and a vote round.
-pub const CERTIFICATION_TIMEOUT: Duration = Duration::from_secs(4);
+pub const CERTIFICATION_TIMEOUT: Duration = Duration::from_millis(3_500);
 
 /// Time between two attempts to leave a view in which nothing works (for instance while no
 /// quorum is reachable).
-pub const TIMEOUT_RETRY: Duration = Duration::from_secs(5);
+pub const TIMEOUT_RETRY: Duration = Duration::from_secs(2);
 
-/// Silence after which a validator's turns are skipped at once.
-pub const SKIP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which a validator's turns are skipped at once. Until then a dead one costs
+/// [`LEADER_TIMEOUT`] at each of its turns, that is about twice.
+pub const SKIP_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Time a peer has to answer a request for a block or certificate: a 1 MiB block at 8 Mbit/s.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,6 +55,16 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// Oldest greeting that is accepted when a peer connects: older ones may be replayed. Thus a clock
 /// may not lie further behind ours than this, either.
 pub const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
+
+/// Time between two signs of life.
+pub const BEAT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Silence after which a process counts as unreachable: three signs of life lost.
+pub const SILENCE: Duration = Duration::from_millis(3_500);
+
+/// Time that slow validators have to tell a returning one what they have seen of it, when the
+/// others have answered already.
+pub const RECALL_GRACE: Duration = Duration::from_millis(300);
 
 /// How often an unreachable validator is dialled.
 pub const DIAL_INTERVAL: Duration = Duration::from_secs(1);

@@ -27,8 +27,12 @@ pub enum Role {
     /// It checks and applies what others decide.
     #[default]
     Follower,
+    /// It has a seat and asks the others what they have seen of it before it votes.
+    Asking,
     /// It votes.
     Validator,
+    /// It has a seat but may have forgotten what it voted: it follows until the next term.
+    Silent,
 }
 
 /// Where the chain stands.
@@ -44,12 +48,24 @@ pub struct Status {
     pub term: u64,
     /// What this process does in it.
     pub role: Role,
+    /// Validators of the term that can be reached, this one included.
+    pub reachable: u32,
+    /// How many of them are needed; with fewer, nothing is decided. 0 before the first count.
+    pub quorum: u32,
     /// Term of the newest finalized block known, applied or not.
     pub epoch: u64,
     /// View, within its term, of the newest finalized block known.
     pub view: u64,
     /// Height of the newest finalized block known; above `height` while catching up.
     pub tip: u64,
+}
+
+impl Status {
+    /// Whether enough validators can be reached to decide anything.
+    #[must_use]
+    pub const fn has_quorum(&self) -> bool {
+        self.reachable >= self.quorum
+    }
 }
 
 type Delivered = (Arc<Block>, Exact);

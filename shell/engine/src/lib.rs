@@ -49,16 +49,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
 mod adapter;
+mod anchor;
 pub mod application;
 pub mod block;
 pub mod defaults;
 mod delivery;
 pub mod error;
+mod journal;
 pub mod light;
 pub mod limits;
 mod network;
 mod node;
 mod orchestrator;
+mod pulse;
+pub mod rejoin;
 pub mod service;
 #[cfg(feature = "simulation")]
 pub mod simulation;
@@ -71,5 +75,6 @@ pub use block::{Block, BlockId, BlockRef, Genesis, Header, Proposal};
 pub use delivery::{Role, Status};
 pub use error::{AppError, Error, Result};
 pub use light::FinalityProof;
+pub use rejoin::{Rejoin, Start};
 pub use service::{Config, Handle, ValidatorKey, spawn};
 pub use timing::Timing;

@@ -6,18 +6,25 @@
 
 use crate::{
     adapter::{Adapter, Ledger, Marshal, Pacing},
+    anchor::{Anchor, Archives},
     block::Block,
     delivery::{self, Alone, Status},
     error::{Error, Result},
+    journal::Silence,
     limits,
     orchestrator::{Orchestrator, Roster, members},
+    pulse::Pulses,
+    rejoin::{Rejoin, Start},
     term::{Members, Schemes, Seat, Terms},
     timing::Timing,
     wiring::{self, Common, Links},
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    marshal::{Start, core::Actor as MarshalActor, resolver::p2p as backfill, standard::Deferred},
+    marshal::{
+        Start as MarshalStart, core::Actor as MarshalActor, resolver::p2p as backfill,
+        standard::Deferred,
+    },
     simplex::scheme::ed25519::Scheme,
 };
 use commonware_cryptography::{
@@ -45,25 +52,28 @@ pub(crate) struct Setup<B, P, T> {
     pub(crate) blocker: B,
     pub(crate) peers: P,
     pub(crate) roster: T,
+    pub(crate) start: Start,
+    pub(crate) rejoin: Rejoin,
 }
 
 /// A running process.
 pub(crate) struct Node {
     pub(crate) marshal: Marshal,
-    tasks: [(&'static str, Handle<()>); 3],
+    tasks: [(&'static str, Handle<()>); 4],
 }
 
 impl Node {
     /// Waits for a failure: reported through `failed`, or a part of the engine that ends, which
     /// none does by itself.
     pub(crate) async fn failed(self, failed: &mut mpsc::Receiver<Error>) -> Error {
-        let [(a, first), (b, second), (c, third)] = self.tasks;
+        let [(a, first), (b, second), (c, third), (d, fourth)] = self.tasks;
         let part = tokio::select! {
             biased;
             Some(error) = failed.recv() => return error,
             _ = first => a,
             _ = second => b,
             _ = third => c,
+            _ = fourth => d,
         };
         // The report tells the cause, the ended part only the effect.
         failed.try_recv().unwrap_or(Error::Stopped { part })
@@ -74,7 +84,8 @@ impl Node {
 ///
 /// # Errors
 /// [`Error::NoCommittee`] and [`Error::Validators`] if the application names no usable one,
-/// [`Error::PayloadTooLarge`] for its genesis, [`Error::Archive`] if the archives cannot be
+/// [`Error::PayloadTooLarge`] for its genesis, those of a certificate for a start that is not
+/// proven, [`Error::Archive`] if the archives cannot be
 /// opened. Other damage to storage panics, in the engine's way; [`crate::service`] reports that
 /// as [`Error::Panicked`].
 pub(crate) async fn start<E, S, R, B, P, T>(
@@ -118,7 +129,24 @@ where
     let certificates =
         wiring::archive(&context, "certificates", &partition, &pages, bounds).await?;
     let blocks = wiring::archive(&context, "blocks", &partition, &pages, ()).await?;
-    let start = Start::Genesis(Digested::precomputed(genesis, genesis_digest));
+    let silence = Silence { partition: format!("{partition}-silent") };
+    let pulses = Pulses::default();
+    let mut archives = Archives { certificates, blocks };
+    let start = match &setup.start {
+        Start::Genesis => MarshalStart::Genesis(Digested::precomputed(genesis, genesis_digest)),
+        Start::At { block, certificate } => {
+            let anchor = Anchor::check(&namespace, &present, block, certificate)?;
+            if archives.is_empty() && alone == Alone::No && setup.rejoin == Rejoin::Safe {
+                // Before anything else is kept: were we killed now, the archives would no
+                // longer tell that the votes are lost.
+                let next = present.last().map_or(0, |(term, _)| *term);
+                silence.keep(&context, next).await;
+            }
+            archives = archives.install(&anchor).await?;
+            MarshalStart::Floor(anchor.finalization)
+        }
+    };
+    let Archives { certificates, blocks } = archives;
     let (marshal_actor, marshal, _) = MarshalActor::init(
         context.child("marshal"),
         certificates,
@@ -149,15 +177,25 @@ where
         ledger,
         marshal: marshal.clone(),
         automaton,
-        status,
+        status: Arc::clone(&status),
         roster: setup.roster,
+        pulses: pulses.clone(),
+        silence,
+        rejoin: setup.rejoin,
         common: Common { partition, pages, timing, blocker: setup.blocker },
     };
+    let talking =
+        context.child("pulse").spawn(move |context| pulses.run(context, me, status, links.pulse));
     let channels = [links.votes, links.certificates, links.resolver];
     let deciding = context.child("terms").spawn(move |context| orchestrator.run(context, channels));
     Ok(Node {
         marshal,
-        tasks: [("delivery", delivering), ("marshal", marshalling), ("consensus", deciding)],
+        tasks: [
+            ("delivery", delivering),
+            ("marshal", marshalling),
+            ("consensus", deciding),
+            ("network", talking),
+        ],
     })
 }
 

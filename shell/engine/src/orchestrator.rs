@@ -6,6 +6,10 @@
 //! come before it has begun here are kept, so that its first proposal is not missed; they also
 //! say that the boundary block is final, and who has the proof.
 //!
+//! Before its first vote in a term a validator asks the others whether they have seen a vote of
+//! its that it does not know ([`crate::pulse`]): then its disk was wiped, or is an old copy, and
+//! it stays silent until the next term.
+//!
 //! A process without a seat follows: it checks the certificates that validators broadcast and
 //! hands them to marshal, which fetches what is missing.
 
@@ -14,7 +18,10 @@ use crate::{
     block::{Block, Digest},
     delivery::{Role, Status},
     error::{Error, Result},
+    journal::{self, Silence, Voted},
     limits::{self, EARLY_MESSAGES},
+    pulse::{Pulses, Recall, Watcher},
+    rejoin::Rejoin,
     term::{Members, Schemes, Seat, Terms},
     wiring::Common,
 };
@@ -30,7 +37,7 @@ use commonware_consensus::{
     types::{FixedEpocher, Height, View},
 };
 use commonware_cryptography::{
-    Digestible as _,
+    Digestible as _, Signer as _,
     certificate::Verifier as _,
     ed25519::{PrivateKey, PublicKey},
 };
@@ -44,6 +51,7 @@ use commonware_utils::vec::NonEmptyVec;
 use rand_core::CryptoRng;
 use std::{
     collections::{BTreeSet, VecDeque},
+    future::pending,
     num::NonZeroUsize,
     sync::Arc,
 };
@@ -91,6 +99,9 @@ where
     pub(crate) automaton: Automaton<E>,
     pub(crate) status: Arc<watch::Sender<Status>>,
     pub(crate) roster: T,
+    pub(crate) pulses: Pulses,
+    pub(crate) silence: Silence,
+    pub(crate) rejoin: Rejoin,
     pub(crate) common: Common<B>,
 }
 
@@ -98,7 +109,7 @@ where
 struct Lanes<S: Sender> {
     votes: Lane<S>,
     certificates: Lane<S>,
-    resolver: MuxHandle<S>,
+    resolver: Lane<S>,
 }
 
 /// A channel with what came for the next term before its time.
@@ -167,9 +178,30 @@ impl Drop for Running {
 }
 
 /// What this process does in a term.
-enum Part {
+enum Part<S: Sender> {
+    /// It waits for the others to tell what they have seen of it.
+    Asks(Box<Question<S>>),
     Votes(Running),
-    Follows { certificates: Primed, scheme: Scheme, newest: View },
+    /// Between two parts.
+    Nothing,
+    Follows {
+        certificates: Primed,
+        scheme: Scheme,
+        newest: View,
+    },
+}
+
+/// The channels of one engine of consensus: votes, certificates, resolver.
+type Wires<S> =
+    ((mux::SubSender<S>, Primed), (mux::SubSender<S>, Primed), (mux::SubSender<S>, Primed));
+
+/// All that is needed to vote, but the answers.
+struct Question<S: Sender> {
+    scheme: Scheme,
+    floor: Floor<Scheme, Digest>,
+    wires: Wires<S>,
+    /// What we know to have voted.
+    voted: Voted,
 }
 
 /// What happens to a part.
@@ -178,9 +210,10 @@ enum Happening {
     Certificate(Message<PublicKey>),
 }
 
-impl Part {
+impl<S: Sender<PublicKey = PublicKey>> Part<S> {
     async fn next(&mut self) -> Happening {
         match self {
+            Self::Asks(_) | Self::Nothing => pending().await,
             Self::Votes(running) => {
                 // However it ended, it must not.
                 let _ = (&mut running.0).await;
@@ -216,13 +249,11 @@ where
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
-        let [votes, certificates, (sender, receiver)] = links;
-        let (muxer, resolver) = Muxer::new(context.child("resolver"), sender, receiver);
-        muxer.start();
+        let [votes, certificates, resolver] = links;
         let mut lanes = Lanes {
             votes: Lane::new(context.child("votes"), votes),
             certificates: Lane::new(context.child("certificates"), certificates),
-            resolver,
+            resolver: Lane::new(context.child("resolver"), resolver),
         };
         let mut former = None;
         let mut ahead = None;
@@ -264,28 +295,37 @@ where
         term: u64,
         members: &Members,
         lanes: &mut Lanes<S>,
-    ) -> Result<Part, Closed> {
+    ) -> Result<Part<S>, Closed> {
         let seat = Seat::new(&self.namespace, members, &self.key);
         self.schemes.insert(term, seat.scheme().clone());
+        self.pulses.begin(term, members.keys());
+        let silent = self.silence.is_kept(context, term).await;
         let part = match (seat, self.floor(term).await) {
-            (Seat::Taken(scheme), Some(floor)) => {
-                let context = context.child("consensus").with_attribute("term", term);
-                let config = self.common.consensus(term, scheme, floor, self.automaton.clone());
-                let engine = Engine::new(context, config);
-                let votes = lanes.votes.open(term).await?;
-                let certificates = lanes.certificates.open(term).await?;
-                let resolver = lanes.resolver.register(term).await?;
-                Part::Votes(Running(engine.start(votes, certificates, resolver)))
+            (Seat::Taken(scheme), Some(floor)) if !silent => {
+                let wires = (
+                    lanes.votes.open(term).await?,
+                    lanes.certificates.open(term).await?,
+                    lanes.resolver.open(term).await?,
+                );
+                let voted = self.voted(context, term, &scheme, members).await;
+                let question = Question { scheme, floor, wires, voted };
+                if members.validators.len() == 1 || self.rejoin == Rejoin::Force {
+                    self.vote(context, term, question)
+                } else {
+                    self.pulses.ask(context.current());
+                    Part::Asks(Box::new(question))
+                }
             }
             (seat, _) => {
                 lanes.votes.early.clear();
                 let (_, certificates) = lanes.certificates.open(term).await?;
-                let scheme = seat.scheme().clone();
-                Part::Follows { certificates, scheme, newest: View::zero() }
+                Self::follow(seat.scheme().clone(), certificates)
             }
         };
         let role = match part {
+            Part::Asks(_) | Part::Nothing => Role::Asking,
             Part::Votes(_) => Role::Validator,
+            Part::Follows { .. } if silent => Role::Silent,
             Part::Follows { .. } => Role::Follower,
         };
         let validators = members.validators.len();
@@ -296,6 +336,76 @@ where
         });
         self.forget(context, term).await;
         Ok(part)
+    }
+
+    fn follow<S: Sender>(scheme: Scheme, certificates: Primed) -> Part<S> {
+        Part::Follows { certificates, scheme, newest: View::zero() }
+    }
+
+    /// Starts the engine of a term.
+    fn vote<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        context: &E,
+        term: u64,
+        question: Question<S>,
+    ) -> Part<S> {
+        let context = context.child("consensus").with_attribute("term", term);
+        let reporter = Watcher { inner: self.automaton.clone(), pulses: self.pulses.clone() };
+        let Question { scheme, floor, wires: (votes, certificates, resolver), .. } = question;
+        let config = self.common.consensus(term, scheme, floor, self.automaton.clone(), reporter);
+        Part::Votes(Running(Engine::new(context, config).start(votes, certificates, resolver)))
+    }
+
+    /// What this validator knows to have voted in a term.
+    async fn voted(&mut self, context: &E, term: u64, scheme: &Scheme, members: &Members) -> Voted {
+        if members.validators.len() == 1 {
+            // Nobody to be asked, nobody to be contradicted.
+            return Voted::default();
+        }
+        let (partition, pages) = (self.common.journal(term), self.common.pages.clone());
+        journal::last_votes(context.child("votes"), partition, pages, scheme).await
+    }
+
+    /// Looks at the answers of the others; the engine of the term starts if they allow it.
+    async fn consider<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        context: &mut E,
+        term: &mut Term<S>,
+    ) {
+        let Part::Asks(question) = &term.part else { return };
+        let (me, now) = (self.key.public_key(), context.current());
+        let voted = question.voted.view.get();
+        let recall = self.pulses.recall(context, &question.scheme, &me, &question.voted, now);
+        if recall == Recall::Open {
+            return;
+        }
+        let part = std::mem::replace(&mut term.part, Part::Nothing);
+        let Part::Asks(question) = part else { return };
+        let number = term.number;
+        let role = match recall {
+            Recall::Open | Recall::Clean => {
+                term.part = self.vote(context, number, *question);
+                Role::Validator
+            }
+            Recall::Over => {
+                term.part = Self::follow(question.scheme, question.wires.1.1);
+                Role::Follower
+            }
+            Recall::Forgotten(view) => {
+                let view = view.get();
+                tracing::error!(
+                    term = number,
+                    view,
+                    voted,
+                    "this validator has voted and does not remember: its disk was wiped or is an \
+                     old copy; it stays silent until the next term"
+                );
+                self.silence.keep(context, number).await;
+                term.part = Self::follow(question.scheme, question.wires.1.1);
+                Role::Silent
+            }
+        };
+        self.status.send_modify(|status| status.role = role);
     }
 
     /// What the first vote of a term builds on: the last block of the term before or, if that is
@@ -325,7 +435,7 @@ where
     async fn serve<S: Sender<PublicKey = PublicKey>>(
         &mut self,
         context: &mut E,
-        term: &mut Term,
+        term: &mut Term<S>,
         lanes: &mut Lanes<S>,
         ahead: &mut Option<(u64, PublicKey)>,
     ) -> Result<End> {
@@ -362,6 +472,9 @@ where
                         lanes.certificates.keep(message);
                     }
                 }
+                // Requests are repeated: what comes too early needs no keeping.
+                Some(_) = lanes.resolver.backup.recv() => {}
+                () = self.pulses.news() => self.consider(context, term).await,
                 happening = term.part.next() => match happening {
                     Happening::Ended => return Ok(End::Stopped),
                     Happening::Certificate((from, bytes)) => {
@@ -396,7 +509,12 @@ where
     }
 
     /// Learns of followers and addresses that changed within a term; false at the end of all.
-    async fn refresh(&mut self, context: &E, term: &mut Term, height: u64) -> Result<bool> {
+    async fn refresh<S: Sender>(
+        &mut self,
+        context: &E,
+        term: &mut Term<S>,
+        height: u64,
+    ) -> Result<bool> {
         if !height.is_multiple_of(limits::REFRESH_HEIGHTS) {
             return Ok(true);
         }
@@ -415,7 +533,13 @@ where
     }
 
     /// Hands a certificate to marshal if it proves a block final.
-    fn check(&mut self, context: &mut E, term: &mut Term, from: &PublicKey, bytes: IoBuf) {
+    fn check<S: Sender>(
+        &mut self,
+        context: &mut E,
+        term: &mut Term<S>,
+        from: &PublicKey,
+        bytes: IoBuf,
+    ) {
         let Part::Follows { scheme, newest, .. } = &mut term.part else { return };
         let bounds = scheme.certificate_codec_config();
         let finalization = match Certificate::<Scheme, Digest>::decode_cfg(bytes, &bounds) {
@@ -446,9 +570,9 @@ where
 }
 
 /// A term that runs.
-struct Term {
+struct Term<S: Sender> {
     number: u64,
     members: Members,
     former: Members,
-    part: Part,
+    part: Part<S>,
 }

@@ -10,6 +10,7 @@ use crate::{
     limits,
     network::{self, Peers},
     node::{self, Setup},
+    rejoin::{Rejoin, Start},
     term::Terms,
     timing::Timing,
     wiring::{self, CHANNELS, Links},
@@ -63,6 +64,10 @@ pub struct Config {
     pub term_heights: NonZeroU64,
     /// Where to listen; port 0 takes a free one, see [`Handle::listen_address`].
     pub listen: SocketAddr,
+    /// Where it begins if the directory is empty.
+    pub start: Start,
+    /// What a validator does that has forgotten votes.
+    pub rejoin: Rejoin,
     /// Consensus times.
     pub timing: Timing,
     /// Finalized blocks kept on disk at least.
@@ -87,6 +92,8 @@ impl Config {
             key,
             term_heights: defaults::TERM_HEIGHTS,
             listen,
+            start: Start::Genesis,
+            rejoin: Rejoin::Safe,
             timing: Timing::default(),
             retain_blocks: defaults::RETAIN_BLOCKS,
             wake,
@@ -134,6 +141,14 @@ impl Handle {
             }
         }
         None
+    }
+
+    /// A final block of which a process with the state after it can start; `None` if the block of
+    /// this height is not kept or has no certificate of its own. May be awaited on any runtime.
+    pub async fn anchor(&self, height: u64) -> Option<Start> {
+        let block = self.marshal.get_block(Height::new(height)).await?;
+        let certificate = delivery::certificate(&self.marshal, height).await?;
+        Some(Start::At { block: block.inner().to_bytes(), certificate })
     }
 
     /// Whether the engine's thread has ended.
@@ -269,7 +284,7 @@ fn run(
         let (mut network, oracle) = lookup::Network::new(context.child("network"), network);
         let me = key.public_key();
         let roster = Peers { oracle: oracle.clone(), me, listen, room, next: 0 };
-        let [votes, certificates, resolver, broadcast, backfill] =
+        let [votes, certificates, resolver, broadcast, backfill, pulse] =
             CHANNELS.map(|(channel, rate)| network.register(channel, rate.quota()));
         network.start();
 
@@ -285,8 +300,10 @@ fn run(
             blocker: oracle.clone(),
             peers: oracle,
             roster,
+            start: config.start,
+            rejoin: config.rejoin,
         };
-        let links = Links { votes, certificates, resolver, broadcast, backfill };
+        let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
         let node = node::start(context.child("validator"), setup, links).await?;
         // The receiver waits for exactly this.
         let _ = started.send(node.marshal.clone());

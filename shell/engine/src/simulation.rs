@@ -14,6 +14,7 @@ use crate::{
     error::Result,
     node::{self, Setup},
     orchestrator::Roster,
+    rejoin::{Rejoin, Start},
     term::{Members, Terms, committee},
     timing::Timing,
     wiring::{self, CHANNELS, Links},
@@ -29,6 +30,7 @@ use commonware_runtime::{
 };
 use commonware_utils::Probability;
 use std::{
+    collections::BTreeMap,
     num::{NonZeroU64, NonZeroUsize},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -42,6 +44,8 @@ pub const START_MS: u64 = 1_800_000_000_000;
 pub enum Action {
     /// The process of this validator is killed; what it wrote stays.
     Kill(usize),
+    /// The engine's files of this validator, which does not run, are lost.
+    Wipe(usize),
     /// It is started again.
     Start(usize),
     /// It is cut off from the others.
@@ -50,9 +54,14 @@ pub enum Action {
     Join(usize),
     /// All validators lose power at once (unsynced writes are lost) and start again.
     PowerLoss,
+    /// Shows where each process stands.
+    Look(Box<dyn FnOnce(&[Status]) + Send>),
     /// Anything else, for instance submitting a transaction.
     Call(Box<dyn FnOnce() + Send>),
 }
+
+/// Where processes begin, by index; may be changed while the simulation runs.
+pub type Starts = Arc<Mutex<BTreeMap<usize, Start>>>;
 
 /// What to simulate.
 pub struct Simulation {
@@ -74,6 +83,8 @@ pub struct Simulation {
     pub loss_permille: u64,
     /// Virtual length.
     pub duration: Duration,
+    /// Where processes with empty files begin, if not with the genesis block.
+    pub starts: Starts,
     /// What happens when, counted from the start.
     pub script: Vec<(Duration, Action)>,
 }
@@ -92,6 +103,7 @@ impl Simulation {
             latency: (Duration::from_millis(10), Duration::from_millis(2)),
             loss_permille: 0,
             duration: Duration::from_secs(10),
+            starts: Starts::default(),
             script: Vec::new(),
         }
     }
@@ -139,6 +151,8 @@ pub fn run(simulation: Simulation, make: MakeApplication<'_>) -> Outcome {
         terms: simulation.term_heights,
         timing: simulation.timing,
         retain: simulation.retain_blocks,
+        starts: simulation.starts,
+        wiped: Arc::default(),
         link: Link {
             latency: simulation.latency.0,
             jitter: simulation.latency.1,
@@ -183,10 +197,17 @@ struct Plan {
     terms: NonZeroU64,
     timing: Timing,
     retain: NonZeroU64,
+    starts: Starts,
+    /// How often the files of each were lost.
+    wiped: Arc<Mutex<BTreeMap<usize, u64>>>,
     link: Link,
 }
 
 type Failures = Arc<Mutex<Vec<(usize, String)>>>;
+
+fn stand(processes: &[Process]) -> Vec<Status> {
+    processes.iter().map(|process| *process.status.borrow()).collect()
+}
 
 /// One validator's process.
 struct Process {
@@ -230,6 +251,10 @@ async fn run_phase(
                     task.abort();
                 }
             }
+            Action::Wipe(index) => {
+                let mut wiped = plan.wiped.lock().unwrap_or_else(PoisonError::into_inner);
+                *wiped.entry(index).or_default() += 1;
+            }
             Action::Start(index) => {
                 processes[index] =
                     launch(&context, &plan, &oracle, index, make(index), &failures).await;
@@ -237,16 +262,13 @@ async fn run_phase(
             Action::Cut(index) => cut(&oracle, &public, index).await,
             Action::Join(index) => join(&oracle, &public, index, &plan.link).await,
             Action::Call(call) => call(),
+            Action::Look(look) => look(&stand(&processes)),
             Action::PowerLoss => unreachable!("power losses end the phase"),
         }
     }
     context.sleep_until(end).await;
     let failures = failures.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Outcome {
-        auditor: context.auditor().state(),
-        statuses: processes.iter().map(|process| *process.status.borrow()).collect(),
-        failures,
-    }
+    Outcome { auditor: context.auditor().state(), statuses: stand(&processes), failures }
 }
 
 type Board = Oracle<PublicKey, Context>;
@@ -317,16 +339,25 @@ async fn live(
         let channel = control.register(channel, rate.quota()).await;
         channels.push(channel.expect("the network runs"));
     }
-    let Ok([votes, certificates, resolver, broadcast, backfill]) = <[_; 5]>::try_from(channels)
+    let Ok([votes, certificates, resolver, broadcast, backfill, pulse]) =
+        <[_; 6]>::try_from(channels)
     else {
-        unreachable!("five channels were registered");
+        unreachable!("six channels were registered");
     };
     let (ledger, mut failed) = Ledger::new(app, wake);
+    let life = {
+        let wiped = plan.wiped.lock().unwrap_or_else(PoisonError::into_inner);
+        wiped.get(&index).copied().unwrap_or_default()
+    };
+    let start = {
+        let starts = plan.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        starts.get(&index).cloned().unwrap_or_default()
+    };
     let setup = Setup {
         namespace: plan.namespace,
         key,
         terms: Terms::new(plan.terms)?,
-        partition: format!("validator-{index}"),
+        partition: format!("validator-{index}-{life}"),
         timing: plan.timing,
         retain: plan.retain,
         ledger,
@@ -334,8 +365,10 @@ async fn live(
         blocker: control,
         peers: oracle.manager(),
         roster: Everyone,
+        start,
+        rejoin: Rejoin::Safe,
     };
-    let links = Links { votes, certificates, resolver, broadcast, backfill };
+    let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
     let node = node::start(context.child("validator"), setup, links).await?;
     Err(node.failed(&mut failed).await)
 }

@@ -26,13 +26,14 @@ use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::NonZeroDuration;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// The five channels of one validator.
+/// The six channels of one process.
 pub(crate) struct Links<S, R> {
     pub(crate) votes: (S, R),
     pub(crate) certificates: (S, R),
     pub(crate) resolver: (S, R),
     pub(crate) broadcast: (S, R),
     pub(crate) backfill: (S, R),
+    pub(crate) pulse: (S, R),
 }
 
 /// A channel's number, how many messages a second each peer may send on it, and how many of them
@@ -42,12 +43,13 @@ pub(crate) struct Links<S, R> {
 /// votes a block and validator, several hundred blocks a second while catching up), because
 /// whatever exceeds them is dropped silently. The bursts are small, because the network reserves
 /// memory for one of every possible peer, about half a kilobyte a message.
-pub(crate) const CHANNELS: [(u64, Rate); 5] = [
+pub(crate) const CHANNELS: [(u64, Rate); 6] = [
     (0, Rate { per_second: 2_048, burst: 128 }), // votes
     (1, Rate { per_second: 2_048, burst: 128 }), // certificates
     (2, Rate { per_second: 512, burst: 64 }),    // resolver
     (3, Rate { per_second: 256, burst: 32 }),    // broadcast
     (4, Rate { per_second: 1_024, burst: 64 }),  // backfill
+    (5, Rate { per_second: 16, burst: 16 }),     // pulse
 ];
 
 /// How fast a peer may send.
@@ -142,8 +144,8 @@ pub(crate) fn marshal_config(
     }
 }
 
-pub(crate) type Consensus<B, A> =
-    simplex::Config<Scheme, RoundRobin<Sha256>, B, Digest, A, A, A, Sequential>;
+pub(crate) type Consensus<B, A, F> =
+    simplex::Config<Scheme, RoundRobin<Sha256>, B, Digest, A, A, F, Sequential>;
 
 /// What the consensus of every term has in common.
 #[derive(Clone)]
@@ -161,25 +163,25 @@ impl<B: Blocker<PublicKey = PublicKey>> Common<B> {
     }
 
     /// Consensus of one term.
-    pub(crate) fn consensus<A>(
+    pub(crate) fn consensus<A, F>(
         &self,
         term: u64,
         scheme: Scheme,
         floor: simplex::Floor<Scheme, Digest>,
         application: A,
-    ) -> Consensus<B, A>
+        reporter: F,
+    ) -> Consensus<B, A, F>
     where
-        A: CertifiableAutomaton<Context = BlockContext>
-            + Relay
-            + Reporter<Activity = Activity<Scheme, Digest>>,
+        A: CertifiableAutomaton<Context = BlockContext> + Relay,
+        F: Reporter<Activity = Activity<Scheme, Digest>>,
     {
         simplex::Config {
             scheme,
             elector: RoundRobin::default(),
             blocker: self.blocker.clone(),
             automaton: application.clone(),
-            relay: application.clone(),
-            reporter: application,
+            relay: application,
+            reporter,
             track_historical_votes: false,
             strategy: Sequential,
             partition: self.journal(term),

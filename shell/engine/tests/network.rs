@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "network/faults.rs"]
+mod faults;
 #[path = "network/terms.rs"]
 mod terms;
 

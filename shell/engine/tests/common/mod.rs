@@ -11,7 +11,7 @@
 
 use acre_engine::{
     AppError, Application, Applied, Block, BlockId, BlockRef, Committee, Genesis, Participant,
-    Proposal, Verdict, defaults,
+    Proposal, Start, Verdict, defaults,
 };
 use bytes::Bytes;
 use std::{
@@ -29,6 +29,8 @@ use tokio::sync::Notify;
 pub struct Recorded {
     pub id: BlockId,
     pub header: Bytes,
+    /// Header and payload.
+    pub block: Bytes,
     pub certificate: Option<Bytes>,
 }
 
@@ -109,6 +111,14 @@ impl Counter {
     /// The ledger of a chain with only this validator.
     pub fn alone(key: [u8; 32]) -> Self {
         Self::new(Roll::of(&[key], [0]))
+    }
+
+    /// The last block with a certificate, as a start for others.
+    pub fn anchor(&self) -> Start {
+        let disk = self.disk();
+        let certified = disk.blocks.values().rev().find_map(|b| Some((b, b.certificate.clone()?)));
+        let (block, certificate) = certified.unwrap();
+        Start::At { block: block.block.clone(), certificate }
     }
 
     /// Changes an address, or anything else.
@@ -255,6 +265,7 @@ impl Application for Process {
         let recorded = Recorded {
             id: block.id(),
             header: block.header().to_bytes(),
+            block: block.to_bytes(),
             certificate: certificate.map(Bytes::copy_from_slice),
         };
         disk.blocks.insert(block.height(), recorded);

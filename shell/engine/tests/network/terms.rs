@@ -11,7 +11,7 @@ use std::{num::NonZeroU64, time::Duration};
 const TERM: u64 = 10;
 
 /// A network of which only `first` vote at first.
-fn network(seed: u64, processes: usize, first: &[usize]) -> (Simulation, Vec<Counter>) {
+pub(crate) fn network(seed: u64, processes: usize, first: &[usize]) -> (Simulation, Vec<Counter>) {
     let mut simulation = Simulation::healthy(seed, processes);
     simulation.term_heights = NonZeroU64::new(TERM).unwrap();
     // Some 7 blocks a second.
@@ -48,7 +48,7 @@ fn again(simulation: &Simulation) -> Simulation {
 
 #[test]
 fn committee_grows_from_one_to_four_shrinks_and_swaps() {
-    for seed in 100..103 {
+    for seed in 100..102 {
         let (mut simulation, counters) = network(seed, 5, &[0]);
         simulation.duration = ms(40_000);
         let changes = [
@@ -90,7 +90,7 @@ fn committee_grows_from_one_to_four_shrinks_and_swaps() {
 
 #[test]
 fn boundaries_survive_kills_and_power_loss() {
-    for seed in 120..124_u64 {
+    for seed in 120..122_u64 {
         let (mut simulation, counters) = network(seed, 5, &[0, 1, 2, 3]);
         simulation.duration = ms(40_000);
         simulation.loss_permille = 10;
