@@ -222,6 +222,35 @@ pub enum ChainError {
         /// Its key.
         key: PublicKey,
     },
+    /// The state on disk is damaged and cannot be restored from others.
+    #[error(
+        "the ledger's state in {} is damaged, and no other validator gave a sound one; start this \
+         validator again when others run, or put back the directory from a backup",
+        file.display()
+    )]
+    Irreparable {
+        /// The file, left as it is.
+        file: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        damage: Box<ChainError>,
+        /// Why the others were of no help; `None` if there are no others.
+        restore: Option<Box<ClientError>>,
+    },
+    /// A state of the other validators cannot be had.
+    #[error("cannot fetch the state from other validators")]
+    Sync {
+        /// Why.
+        #[source]
+        source: ClientError,
+    },
+    /// What another validator gave with a state is not true.
+    #[error("a state came with changes of validators that do not hold")]
+    Changes {
+        /// How.
+        #[source]
+        lie: Lie,
+    },
     /// The engine.
     #[error("the ledger's engine failed")]
     Engine(#[from] acre_engine::Error),

@@ -150,6 +150,11 @@ impl Executor {
         seats.into_iter().filter_map(participant).collect()
     }
 
+    /// Of the last durable block.
+    pub(crate) const fn height(&self) -> u64 {
+        self.durable.height
+    }
+
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }

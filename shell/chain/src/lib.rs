@@ -8,6 +8,7 @@
 //! mempool     transactions that wait for a block
 //! checker     signatures, on threads of their own, each peer in its turn
 //! relay       gives the other validators what our clients brought
+//! restore     where a state comes from at the start: the disk, or the other validators
 //! duty        what a seated validator submits by itself
 //! protocol    what travels; service and events answer it
 //! light       what a reader believes, and why: pure
@@ -39,6 +40,7 @@ mod pins;
 pub mod proof;
 pub mod protocol;
 mod relay;
+mod restore;
 mod service;
 mod shared;
 mod steward;

@@ -211,3 +211,7 @@ pub const PROOF_FILE_BYTES_MAX: usize = 24 << 20;
 
 /// Bytes of the words in a proof file.
 pub const PROOF_WORDS_BYTES_MAX: usize = 512;
+
+/// Blocks of a chain from which on a newcomer takes a state: fewer are applied sooner than a term
+/// passes in silence.
+pub const SYNC_FROM: u64 = 2_000;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use acre_codec::{Blob, List};
+use acre_engine::Header;
 use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction};
 use acre_net::rpc::{Handler, Message};
 use acre_types::{AccountId, Digest, Height, PublicKey, Text};
@@ -12,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
 use crate::error::{Refused, StoreError};
+use crate::light::Final;
 use crate::limits::{
     CHANGE_BYTES_PER_REPLY, CHANGES_PER_REPLY, KEYS_PER_CALL, PROOF_BYTES_PER_REPLY, SUBMISSIONS,
 };
@@ -207,8 +209,14 @@ impl Ledger {
             Some(body) if !body.payload.is_empty() => body.payload,
             _ => acre_ledger::Payload::empty().to_bytes(),
         };
-        let payload =
-            Blob::new(payload).map_err(|_| StoreError::Damaged { what: "payload of a block" })?;
+        let damaged = StoreError::Damaged { what: "payload of a block" };
+        let proof = finality.to_proof();
+        let header = proof.headers.first().and_then(|bytes| Header::decode(bytes).ok());
+        // A disk that forgets must not make a liar of us.
+        if header.is_none_or(|header| !Final::of(&header).has_payload(&payload)) {
+            return Err(damaged);
+        }
+        let payload = Blob::new(payload).map_err(|_| damaged)?;
         Ok(Reply::Block { finality, payload })
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use acre_crypto::SigningKey;
-use acre_engine::{Status, Timing, ValidatorKey};
+use acre_engine::{Rejoin, Status, Timing, ValidatorKey};
 use acre_ledger::Genesis;
 use acre_net::rpc::{Server, Services, serve};
 use acre_net::{Endpoint, StaticBook};
@@ -15,14 +15,16 @@ use acre_types::{Height, PublicKey};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::client::{LedgerClient, Options, resolve};
 use crate::defaults::STOP_GRACE;
 use crate::error::ChainError;
 use crate::events::Feed;
-use crate::executor::Executor;
+use crate::limits::SYNC_FROM;
 use crate::metrics::Metrics;
 use crate::namespace;
 use crate::protocol::{EVENTS, LEDGER};
 use crate::relay::{Inbox, RELAY, Relay};
+use crate::restore::{Restore, set_aside};
 use crate::service::Ledger;
 use crate::shared::Shared;
 use crate::steward::Steward;
@@ -55,6 +57,12 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the past is kept.
     pub retention: Retention,
+    /// Height of the chain from which on a validator without any state takes one from the others
+    /// instead of all blocks. One that does has no votes of the present term, and is silent until
+    /// the next begins; so a young grid whose validators start one after the other must not.
+    pub sync_from: u64,
+    /// Whether it votes although it may have forgotten votes.
+    pub rejoin: Rejoin,
 }
 
 impl Config {
@@ -71,6 +79,8 @@ impl Config {
             peers: BTreeMap::new(),
             timing: Timing::default(),
             retention: Retention::default(),
+            sync_from: SYNC_FROM,
+            rejoin: Rejoin::Safe,
         }
     }
 }
@@ -91,36 +101,30 @@ impl Validator {
     /// # Errors
     /// [`ChainError`], whatever refuses to start.
     pub async fn start(config: Config) -> Result<Self, ChainError> {
-        let Config { dir, genesis, key, rpc, engine, peers, timing, retention } = config;
+        let Config { dir, genesis, key, rpc, engine, peers, timing, retention, sync_from, rejoin } =
+            config;
         let chain = genesis.digest();
         let book = Arc::new(StaticBook::new());
         let endpoint = Endpoint::bind(&key, Some(rpc), Arc::<StaticBook>::clone(&book))
             .await
             .map_err(|source| ChainError::Listen { address: rpc, source })?;
-        let validator_key = ValidatorKey::from_seed(key.seed().expose());
-        let overrides = peers.iter().map(|(key, at)| (*key, at.engine)).collect();
-        let started = tokio::task::spawn_blocking(move || {
-            std::fs::create_dir_all(&dir)
-                .map_err(|source| ChainError::Directory { path: dir.clone(), source })?;
-            let mut executor = Executor::open(&dir.join("state.redb"), &genesis, retention)?;
-            executor.override_addresses(overrides);
-            let shared = executor.shared();
-            let config = acre_engine::Config {
-                timing,
-                term_heights: term_heights(&genesis),
-                listen: engine,
-                ..acre_engine::Config::alone(
-                    dir.join("engine"),
-                    namespace(&chain),
-                    validator_key,
-                    Arc::clone(&shared.wake),
-                )
-            };
-            let engine = acre_engine::spawn(config, Box::new(executor))?;
-            Ok::<_, ChainError>((engine, shared))
-        });
-        let (engine, shared) =
-            started.await.map_err(|_| ChainError::Broken { part: "start" })??;
+        let others = others(&genesis, &key.public(), &peers, &book, &endpoint).await;
+        let restore = Restore { dir, genesis, retention, sync_from, others };
+        let engine_dir = restore.dir.join("engine");
+        let run = Run { peers: &peers, timing, listen: engine, rejoin, key: &key };
+        let (engine, shared) = match run.start(&restore).await {
+            Err(ChainError::Engine(error)) if is_damage(&error) && engine_dir.exists() => {
+                let aside = set_aside(&engine_dir)?;
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    aside = %aside.display(),
+                    "the engine's files are damaged: they are set aside, with them the votes of this \
+                     term; this validator is silent until the next, unless it is the only one"
+                );
+                run.start(&restore).await?
+            }
+            started => started?,
+        };
         let feed = Feed::new(Arc::clone(&shared));
         let services = Services::new()
             .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain))
@@ -208,6 +212,56 @@ impl Validator {
     }
 }
 
+/// What starting the engine takes besides a state.
+struct Run<'a> {
+    peers: &'a BTreeMap<PublicKey, PeerAddress>,
+    timing: Timing,
+    listen: SocketAddr,
+    rejoin: Rejoin,
+    key: &'a SigningKey,
+}
+
+impl Run<'_> {
+    async fn start(
+        &self,
+        restore: &Restore,
+    ) -> Result<(acre_engine::Handle, Arc<Shared>), ChainError> {
+        let (mut executor, start) = restore.open().await?;
+        let peers = self.peers.iter();
+        executor.override_addresses(peers.map(|(key, at)| (*key, at.engine)).collect());
+        let shared = executor.shared();
+        let config = acre_engine::Config {
+            timing: self.timing,
+            term_heights: term_heights(&restore.genesis),
+            listen: self.listen,
+            start,
+            rejoin: self.rejoin,
+            ..acre_engine::Config::alone(
+                restore.dir.join("engine"),
+                namespace(&restore.genesis.digest()),
+                ValidatorKey::from_seed(self.key.seed().expose()),
+                Arc::clone(&shared.wake),
+            )
+        };
+        let starting =
+            tokio::task::spawn_blocking(move || acre_engine::spawn(config, Box::new(executor)));
+        let engine = starting.await.map_err(|_| ChainError::Broken { part: "start" })??;
+        Ok((engine, shared))
+    }
+}
+
+/// Whether the engine's own files are bad. It tells most damage by a panic, but one about its address
+/// is no damage.
+fn is_damage(error: &acre_engine::Error) -> bool {
+    match error {
+        acre_engine::Error::Archive { .. } => true,
+        acre_engine::Error::Panicked { message } => {
+            !["bind", "listen", "Addr", "address"].iter().any(|word| message.contains(word))
+        }
+        _ => false,
+    }
+}
+
 /// A task that ends with its owner.
 struct Task(AbortHandle);
 
@@ -215,6 +269,34 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// A client of the other validators that the genesis or the settings name; those that came later
+/// are learnt of.
+async fn others(
+    genesis: &Genesis,
+    own: &PublicKey,
+    peers: &BTreeMap<PublicKey, PeerAddress>,
+    book: &Arc<StaticBook>,
+    endpoint: &Endpoint,
+) -> Option<LedgerClient> {
+    let mut known = Vec::new();
+    for validator in genesis.validators.iter().filter(|other| other.key != *own) {
+        let addresses = match peers.get(&validator.key) {
+            Some(address) => vec![address.rpc],
+            None => resolve(&validator.rpc).await,
+        };
+        book.insert(validator.key, addresses);
+        known.push(validator.key);
+    }
+    for (validator, address) in peers.iter().filter(|(other, _)| *other != own) {
+        if !known.contains(validator) {
+            book.insert(*validator, vec![address.rpc]);
+            known.push(*validator);
+        }
+    }
+    let options = Options::default().with_book(Arc::clone(book));
+    (!known.is_empty()).then(|| LedgerClient::with(genesis, endpoint.clone(), known, options))
 }
 
 fn term_heights(genesis: &Genesis) -> NonZeroU64 {

@@ -25,6 +25,8 @@ pub struct Fetched {
     pub state: State,
     /// The same as leaves.
     pub leaves: Vec<Leaf>,
+    /// The transactions of the block, encoded.
+    pub payload: Vec<u8>,
     /// Changes of validators up to it, oldest first, by the validator's word.
     pub changes: Vec<Change>,
 }
@@ -83,8 +85,16 @@ impl LedgerClient {
                     return Err(Trouble::from(Lie::WrongState { height: block.height }).into());
                 }
                 let changes = self.fetch_changes(peer, block.term).await?;
-                return Ok(Fetched { block, finality, state, leaves, changes });
+                let payload = self.fetch_payload(peer, &block).await?;
+                return Ok(Fetched { block, finality, state, leaves, payload, changes });
             }
+        }
+    }
+
+    async fn fetch_payload(&self, peer: PublicKey, block: &Final) -> Result<Vec<u8>, Failed> {
+        match self.ask_one(peer, &Request::Block { height: block.height }).await? {
+            Reply::Block { payload, .. } if block.has_payload(&payload) => Ok(payload.into_vec()),
+            _ => Err(Trouble::from(Lie::Unfit).into()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use acre_types::Digest;
 use redb::Database;
 
-use super::{BLOCKS, Head, TURNS, create, put};
+use super::{BLOCKS, BODIES, Body, Head, TURNS, create, put};
 use crate::error::StoreError;
 use crate::limits::DATABASE_CACHE_BYTES;
 
@@ -17,6 +17,8 @@ pub struct Beginning {
     pub height: u64,
     /// That block.
     pub head: Head,
+    /// Its transactions, as the engine ordered them.
+    pub payload: Vec<u8>,
     /// The leaves of the state.
     pub leaves: Vec<(Vec<u8>, Vec<u8>)>,
     /// Proofs of changes of validators, by the term that each ends.
@@ -29,7 +31,8 @@ pub struct Beginning {
 /// [`StoreError::Database`], [`StoreError::EntryTooLarge`], [`StoreError::File`] if the file cannot
 /// be put in its place.
 pub fn install(file: &Path, beginning: Beginning) -> Result<(), StoreError> {
-    let Beginning { genesis, height, head, leaves, turns } = beginning;
+    let Beginning { genesis, height, head, payload, leaves, turns } = beginning;
+    let body = Body { payload, ..Body::default() };
     let part = file.with_extension("part");
     let moving = |source| StoreError::File { path: part.clone(), source };
     match std::fs::remove_file(&part) {
@@ -44,6 +47,7 @@ pub fn install(file: &Path, beginning: Beginning) -> Result<(), StoreError> {
     create(&database, genesis, leaves)?;
     let transaction = database.begin_write().map_err(|e| failed(e.into()))?;
     put(&transaction, BLOCKS, height, &acre_codec::encode(&head))?;
+    put(&transaction, BODIES, height, &acre_codec::encode(&body))?;
     for (term, turn) in turns {
         put(&transaction, TURNS, term, &turn)?;
     }
