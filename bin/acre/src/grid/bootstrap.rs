@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use acre_chain::LedgerClient;
 use acre_codec::List;
 use acre_crypto::{Phrase, Secret, SigningKey};
-use acre_ledger::{Action, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator};
+use acre_ledger::{
+    Action, CapacityRules, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator,
+};
 use acre_net::{Endpoint, StaticBook};
 use acre_store::keys::Identity;
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, PublicKey, Text, UnixMs};
@@ -143,7 +145,7 @@ fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -
             engine: Text::new(engine.to_string())?,
             rpc: Text::new(rpc.to_string())?,
         }])?,
-        parameters: Parameters::default(),
+        parameters: Parameters { capacity: CapacityRules::local(), ..Parameters::default() },
         foundation: foundation.into(),
         admitted: List::default(),
         grants: List::new(grants)?,
