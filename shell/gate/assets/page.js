@@ -56,7 +56,8 @@ const drawGrid = (answer) => {
   const s = answer.item, d = s.decentralisation;
   const facts = [
     ["Nodes", `${s.nodes_active} take contracts, ${s.nodes_draining} drain, ${s.nodes_retired} retired`],
-    ["Offered", `${size(s.storage_bytes)}, ${s.cores} cores, ${size(s.memory_bytes)} memory`],
+    ["Offered", `${size(s.offered.storage_bytes)}, ${s.offered.cores} cores, ${size(s.offered.memory_bytes)} memory`],
+    ["Proven", `${size(s.verified.storage_bytes)}, ${s.verified.cores} cores, ${size(s.verified.memory_bytes)} memory, found by witnesses`],
     ["Reserved", `${size(s.reserved_bytes)} by ${s.contracts_open} open contracts`],
     ["Where", `${s.countries.length} countries: ${s.countries.slice(0, 12).map((c) => `${c.country} ${c.nodes}`).join(", ")}${s.countries.length > 12 ? ", …" : ""}`],
     ["Farmers", `${s.farmers}; the largest has ${share(d.storage.top_1_ppm)} of the bytes, the five largest ${share(d.storage.top_5_ppm)}; ${d.storage.owners_for_half} hold half`],

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use acre_ledger::{Action, Event, Handle};
-use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId};
+use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId, PublicKey};
 
 /// The objects that something is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,10 +14,16 @@ pub(crate) struct About {
     pub(crate) farms: Vec<FarmId>,
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) contracts: Vec<ContractId>,
+    /// Validators, and candidates for seats.
+    pub(crate) validators: Vec<PublicKey>,
+    /// A proposal.
+    pub(crate) proposal: Option<u64>,
     /// A capacity epoch.
     pub(crate) epoch: Option<u64>,
     /// Tokens that moved, all together.
     pub(crate) amount: Option<Amount>,
+    /// Whether it is about what holds for all: parameters, the epoch, the beacon, seats.
+    pub(crate) is_rule: bool,
 }
 
 impl About {
@@ -48,6 +54,21 @@ impl About {
 
     fn contract(mut self, id: ContractId) -> Self {
         self.contracts.push(id);
+        self
+    }
+
+    fn validator(mut self, key: PublicKey) -> Self {
+        self.validators.push(key);
+        self
+    }
+
+    fn proposal(mut self, number: u64) -> Self {
+        self.proposal = Some(number);
+        self
+    }
+
+    fn rule(mut self) -> Self {
+        self.is_rule = true;
         self
     }
 
@@ -89,28 +110,26 @@ impl About {
             Event::ContractClosed { contract, refund, places } => {
                 about.contract(*contract).amount(*refund).nodes(places.iter())
             }
-            Event::BeaconTurned { validator } => about.account((*validator).into()),
+            Event::BeaconTurned { validator } => about.validator(*validator).rule(),
+            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0).rule(),
             Event::WitnessReported { witness, epoch } => about.node(*witness).epoch(epoch.0),
             Event::NodeFolded { node, epoch, .. } => about.node(*node).epoch(epoch.0),
             Event::WitnessStruck { witness, node, epoch } => {
                 about.node(*witness).node(*node).epoch(epoch.0)
             }
-            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0),
             Event::CandidateRegistered { validator, account } => {
-                about.account((*validator).into()).account(*account)
+                about.validator(*validator).account(*account)
             }
             Event::CandidateUpdated { validator } | Event::CandidateRemoved { validator } => {
-                about.account((*validator).into())
+                about.validator(*validator)
             }
             Event::CandidatePenalized { validator, amount } => {
-                about.account((*validator).into()).amount(*amount)
+                about.validator(*validator).amount(*amount)
             }
-            Event::SeatsChosen { .. }
-            | Event::Proposed { .. }
-            | Event::ProposalClosed { .. }
-            | Event::ProposalEnacted { .. }
-            | Event::AdmissionDecided { .. }
-            | Event::RulesBegan { .. } => about,
+            Event::SeatsChosen { joined, left, .. } => {
+                let changed = joined.iter().chain(left.iter());
+                changed.fold(about, |about, validator| about.validator(*validator)).rule()
+            }
             Event::RecoveryPlanned { handle }
             | Event::RecoveryEnded { handle }
             | Event::TwinReleased { handle }
@@ -118,7 +137,12 @@ impl About {
             Event::RecoveryOpened { handle, owner, .. } => about.twin(handle).account(*owner),
             Event::TwinHandedOver { handle, to, .. } => about.twin(handle).account(*to),
             Event::VoiceChanged { account, amount } => about.account(*account).amount(*amount),
-            Event::Voted { voter, .. } => about.account(*voter),
+            Event::Proposed { proposal, proposer } => about.proposal(*proposal).account(*proposer),
+            Event::Voted { proposal, voter, .. } => about.proposal(*proposal).account(*voter),
+            Event::ProposalClosed { proposal, .. } => about.proposal(*proposal),
+            Event::ProposalEnacted { proposal } => about.proposal(*proposal).rule(),
+            Event::AdmissionDecided { .. } => about,
+            Event::RulesBegan { .. } => about.rule(),
         }
     }
 
@@ -148,16 +172,16 @@ impl About {
                 about.epoch(epoch.0).nodes(verdicts.iter().map(|verdict| &verdict.node))
             }
             Action::RegisterCandidate(new) => {
-                about.account(new.validator.into()).amount(new.stake).nodes(new.nodes.iter())
+                about.validator(new.validator).amount(new.stake).nodes(new.nodes.iter())
             }
             Action::UpdateCandidate { validator, nodes, .. } => {
-                about.account((*validator).into()).nodes(nodes.iter())
+                about.validator(*validator).nodes(nodes.iter())
             }
             Action::RaiseStake { validator, amount } | Action::LowerStake { validator, amount } => {
-                about.account((*validator).into()).amount(*amount)
+                about.validator(*validator).amount(*amount)
             }
             Action::LeaveSeats { validator } | Action::CollectStake { validator } => {
-                about.account((*validator).into())
+                about.validator(*validator)
             }
             Action::PlanRecovery { handle, .. }
             | Action::VetoRecovery { handle, .. }
@@ -167,12 +191,12 @@ impl About {
             | Action::ReleaseTwin { handle } => about.twin(handle),
             Action::OpenRecovery(new) => about.twin(&new.handle).account(new.owner),
             Action::LockVoice { amount } | Action::UnlockVoice { amount } => about.amount(*amount),
-            Action::Vote(new) => about.nodes(new.nodes.iter()),
-            Action::WeighBallot { voter, .. } => about.account(*voter),
-            Action::Propose(_)
-            | Action::CloseProposal { .. }
-            | Action::EnactProposal { .. }
-            | Action::OrderAdmission { .. } => about,
+            Action::Vote(new) => about.proposal(new.proposal).nodes(new.nodes.iter()),
+            Action::WeighBallot { proposal, voter } => about.proposal(*proposal).account(*voter),
+            Action::CloseProposal { proposal } | Action::EnactProposal { proposal } => {
+                about.proposal(*proposal)
+            }
+            Action::Propose(_) | Action::OrderAdmission { .. } => about,
         }
     }
 }

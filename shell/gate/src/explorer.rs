@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use acre_chain::client::Final;
 use acre_chain::{ClientError, LedgerClient};
-use acre_ledger::Genesis;
-use acre_types::{Height, PublicKey};
+use acre_types::{Height, NodeId};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -26,7 +25,6 @@ use crate::replica::Replica;
 /// proofs of what the copy does not hold.
 pub struct Explorer {
     ledger: LedgerClient,
-    validators: Vec<PublicKey>,
     replica: RwLock<Replica>,
     pub(crate) history: History,
     pub(crate) streams: Arc<Semaphore>,
@@ -116,12 +114,11 @@ impl Metrics {
 }
 
 impl Explorer {
-    /// Of the grid with this genesis. Nothing is read before [`crate::serve`] runs.
+    /// Of this client's grid. Nothing is read before [`crate::serve`] runs.
     #[must_use]
-    pub fn new(genesis: &Genesis, ledger: LedgerClient, registry: &Registry) -> Arc<Self> {
+    pub fn new(ledger: LedgerClient, registry: &Registry) -> Arc<Self> {
         let explorer = Arc::new(Self {
             ledger,
-            validators: genesis.validators.iter().map(|validator| validator.key).collect(),
             replica: RwLock::default(),
             history: History::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),
@@ -142,12 +139,21 @@ impl Explorer {
         explorer
     }
 
-    pub(crate) const fn ledger(&self) -> &LedgerClient {
-        &self.ledger
+    /// Takes rows that nobody proved: for benches, which have no validators.
+    #[doc(hidden)]
+    pub fn fill(&self, farms: Vec<acre_ledger::Farm>, nodes: Vec<(NodeId, acre_ledger::Node)>) {
+        let mut replica = self.replica_mut();
+        for farm in farms {
+            replica.farms.push(farm);
+        }
+        for (id, node) in nodes {
+            replica.nodes.push(id, node);
+        }
+        replica.is_complete = true;
     }
 
-    pub(crate) fn validators(&self) -> &[PublicKey] {
-        &self.validators
+    pub(crate) const fn ledger(&self) -> &LedgerClient {
+        &self.ledger
     }
 
     pub(crate) fn replica(&self) -> RwLockReadGuard<'_, Replica> {
@@ -269,7 +275,7 @@ impl Explorer {
             return (*seen, Arc::clone(statistics));
         }
         let replica = self.replica();
-        let statistics = Arc::new(Statistics::new(&replica, self.validators.len()));
+        let statistics = Arc::new(Statistics::new(&replica));
         let seen = self.seen(&replica);
         drop(replica);
         *last = Some((Instant::now(), seen, Arc::clone(&statistics)));
@@ -309,7 +315,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) mod tests {
     use acre_codec::List;
     use acre_crypto::{Secret, SigningKey};
-    use acre_ledger::{GridKind, Parameters, Totals};
+    use acre_ledger::{Genesis, GridKind, Parameters, Totals};
     use acre_net::{Endpoint, StaticBook};
     use acre_types::{AccountId, Amount, Digest, Text, UnixMs};
 
@@ -330,7 +336,7 @@ pub(crate) mod tests {
         let key = SigningKey::from_seed(Secret::new([9; 32]));
         let endpoint = Endpoint::bind(&key, None, Arc::new(StaticBook::new())).await.unwrap();
         let ledger = LedgerClient::new(&genesis, endpoint, vec![]);
-        Explorer::new(&genesis, ledger, &Registry::default())
+        Explorer::new(ledger, &Registry::default())
     }
 
     #[tokio::test]

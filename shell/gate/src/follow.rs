@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use acre_chain::ClientError;
 use acre_chain::client::{BlockEvents, Events, Final};
-use acre_ledger::{Event, Lookup as _, NodeAt, TheTotals, Totals};
+use acre_ledger::{Event, Lookup as _, NodeAt, TheBeacon, TheEpoch, TheSeats, TheTotals, Totals};
 use acre_types::{ContractId, FarmId, NodeId};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
@@ -54,6 +54,8 @@ struct Changes {
     nodes: BTreeSet<NodeId>,
     farms: BTreeSet<FarmId>,
     contracts: BTreeSet<ContractId>,
+    /// Parameters, the epoch, the beacon.
+    rules: bool,
 }
 
 impl Changes {
@@ -61,6 +63,7 @@ impl Changes {
         self.nodes.extend(&about.nodes);
         self.farms.extend(&about.farms);
         self.contracts.extend(&about.contracts);
+        self.rules |= about.is_rule;
     }
 
     fn len(&self) -> usize {
@@ -108,11 +111,9 @@ impl Follower {
         let explorer = Arc::clone(&self.explorer);
         let ledger = explorer.ledger();
         let snapshot = ledger.snapshot(&[TheTotals.key()]).await?;
-        let (grid, parameters) = (ledger.grid().await?, ledger.parameters().await?);
-        {
-            let mut replica = explorer.replica_mut();
-            (replica.grid, replica.parameters) = (Some(grid), Some(parameters));
-        }
+        let grid = ledger.grid().await?;
+        explorer.replica_mut().grid = Some(grid);
+        self.read_rules().await?;
         let block = snapshot.block;
         explorer.check_block(&block);
         explorer.history.begin_after(block.height.0);
@@ -135,19 +136,20 @@ impl Follower {
         let mut sweeps = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let mut news = News::default();
-            tokio::select! {
-                next = events.next() => match next {
-                    Ok(next) => self.note(&mut news, next),
-                    Err(error) => return error,
-                },
-                _ = sweeps.tick() => {
-                    if let Err(error) = self.look_around().await {
-                        self.explorer.metrics.reads_failed.up();
-                        tracing::debug!(%error, "a sweep was left out");
+            let next = {
+                // Not dropped by a sweep: it may be on its way to another validator.
+                let mut next = std::pin::pin!(events.next());
+                loop {
+                    tokio::select! {
+                        next = &mut next => break next,
+                        _ = sweeps.tick() => self.look_around().await,
                     }
-                    continue;
                 }
+            };
+            let mut news = News::default();
+            match next {
+                Ok(next) => self.note(&mut news, next),
+                Err(error) => return error,
             }
             if let Err(error) = self.drain(&mut events, &mut news).await {
                 return error;
@@ -193,10 +195,13 @@ impl Follower {
     /// Reads what changed and puts it into the replica.
     async fn take(&mut self, news: &News) -> Result<(), ClientError> {
         if !news.items.is_empty() {
-            let Changes { nodes, farms, contracts } = &news.changes;
+            let Changes { nodes, farms, contracts, rules } = &news.changes;
             self.read_nodes(nodes.iter().copied().collect()).await?;
             self.read_farms(farms.iter().copied().collect()).await?;
             self.read_contracts(contracts.iter().copied().collect()).await?;
+            if *rules {
+                self.read_rules().await?;
+            }
             self.grow().await?;
         }
         Ok(())
@@ -259,6 +264,18 @@ impl Follower {
         Ok(())
     }
 
+    /// Parameters, seats, the epoch and its beacon.
+    async fn read_rules(&self) -> Result<(), ClientError> {
+        let ledger = self.explorer.ledger();
+        let parameters = ledger.parameters().await?;
+        let (epoch, beacon) = (ledger.read(&TheEpoch).await?, ledger.read(&TheBeacon).await?);
+        let seats = ledger.read(&TheSeats).await?;
+        let mut replica = self.explorer.replica_mut();
+        (replica.parameters, replica.seats) = (Some(parameters), seats);
+        (replica.epoch, replica.beacon) = (epoch, beacon);
+        Ok(())
+    }
+
     /// Changes found.
     async fn read_nodes(&self, mut ids: Vec<NodeId>) -> Result<u64, ClientError> {
         // Those that are not known come with the totals.
@@ -298,12 +315,18 @@ impl Follower {
         Ok(changed)
     }
 
-    /// One step of the sweep, and the totals.
-    async fn look_around(&mut self) -> Result<(), ClientError> {
+    /// One step of the sweep, and the totals. What fails is tried again with the next one.
+    async fn look_around(&mut self) {
+        if let Err(error) = self.try_look_around().await {
+            self.explorer.metrics.reads_failed.up();
+            tracing::debug!(%error, "a sweep was left out");
+        }
+    }
+
+    async fn try_look_around(&mut self) -> Result<(), ClientError> {
         let changed = self.refresh().await?.changed;
         self.explorer.metrics.unannounced.add(changed);
-        let parameters = self.explorer.ledger().parameters().await?;
-        self.explorer.replica_mut().parameters = Some(parameters);
+        self.read_rules().await?;
         self.grow().await?;
         self.explorer.count_replica();
         Ok(())

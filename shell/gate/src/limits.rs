@@ -27,6 +27,9 @@ pub const READ_TIME: Duration = Duration::from_secs(15);
 
 /// Connections at once; more wait to be accepted.
 pub const CONNECTIONS: usize = 512;
+/// A connection on which nothing moves for so long is closed; streams of events say more often that
+/// they live.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(90);
 /// Streams of events at once, well below the connections, so that questions still pass.
 pub const STREAMS: usize = 128;
 /// Bytes of events kept for those who come back.
@@ -74,4 +77,5 @@ pub const STOP_GRACE: Duration = Duration::from_secs(2);
 const _: () = assert!(PAGE_DEFAULT <= PAGE_MAX && PAGE_MAX <= KEYS_PER_READ);
 const _: () = assert!(PAGE_MAX < SCAN_MAX);
 const _: () = assert!(STREAMS * 2 < CONNECTIONS);
+const _: () = assert!(STREAM_ALIVE.as_secs() * 2 < CONNECTION_IDLE.as_secs());
 const _: () = assert!(FRESH.as_secs() >= 3 * SWEEP_EVERY.as_secs());

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::sleep;
 
-use crate::limits::{CONNECTIONS, STOP_GRACE};
+use crate::limits::{CONNECTION_IDLE, CONNECTIONS, STOP_GRACE};
 use crate::listen::Bounded;
 use crate::problem::{Code, Problem};
 use crate::{Explorer, GateError, Report, Source, api, follow};
@@ -61,7 +61,7 @@ pub async fn serve(
         ending.end_streams();
         drop(stopping);
     };
-    let serving = axum::serve(Bounded::new(listener, CONNECTIONS), router);
+    let serving = axum::serve(Bounded::new(listener, CONNECTIONS, CONNECTION_IDLE), router);
     let late = async {
         // Completes with an error when the sender is dropped, which is all it does.
         let _: Result<(), _> = (&mut stopped).await;

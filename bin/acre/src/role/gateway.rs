@@ -60,7 +60,7 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
     let address = format!("http://{}", settings.listen);
     Ready { id: key.public().to_string(), address }.announce()?;
     let registry = Arc::new(Registry::of_process());
-    let explorer = Explorer::new(&context.genesis, source.ledger.clone(), &registry);
+    let explorer = Explorer::new(source.ledger.clone(), &registry);
     let copied = Arc::clone(&explorer);
     let _admin = super::administer(dir, registry, move || copied.is_ready());
     let stop = async move {

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use acre_gate::Registry;
 use acre_ledger::{Capacity, SignedJoinToken};
 use acre_node::{Config, Node, Offer};
 use acre_types::{Bytes, Country};
@@ -70,6 +72,7 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
     let id = node.id().to_string();
     tracing::info!(%id, address = %settings.listen, site = %settings.site, "node ready");
     Ready { id, address: settings.listen.to_string() }.announce()?;
+    let _admin = super::administer(dir, Arc::new(Registry::of_process()), || true);
     super::told_to_stop(keeper).await?;
     node.stop().await;
     Ok(())

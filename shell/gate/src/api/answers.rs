@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use acre_ledger::{ContractOf, Handle, NodeState, StorageContract, TwinOf};
+use acre_ledger::{
+    CandidateAt, CandidateBy, ContractOf, Handle, HandleAt, NodeState, ProposalAt, StorageContract,
+    TallyOf, TwinOf,
+};
 use acre_types::{AccountId, ContractId, Country, Digest, FarmId, Height, NodeId};
 use futures::StreamExt as _;
 use futures::stream;
@@ -22,10 +25,7 @@ fn missing(what: &str, id: impl std::fmt::Display) -> Problem {
 
 pub(super) async fn grid(explorer: Arc<Explorer>, _: Question) -> Answer<One<dto::Grid>> {
     let replica = explorer.replica();
-    let Some(grid) = &replica.grid else {
-        let message = "the ledger was not read yet";
-        return Err(Problem::new(Code::LedgerUnavailable, message, "ask again in some seconds"));
-    };
+    let grid = replica.grid.as_ref().ok_or_else(not_read)?;
     Ok(One { seen: explorer.seen(&replica), item: dto::Grid::new(grid, &replica.totals) })
 }
 
@@ -61,6 +61,27 @@ pub(super) async fn node(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto
     let found = replica.nodes.index_of(&id).and_then(|index| node_dto(&replica, index));
     let item = found.ok_or_else(|| missing("node", id))?;
     Ok(One { seen: explorer.seen(&replica), item })
+}
+
+fn not_read() -> Problem {
+    let message = "the ledger was not read yet";
+    Problem::new(Code::LedgerUnavailable, message, "ask again in some seconds")
+}
+
+pub(super) async fn witnesses(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto::Witnesses>> {
+    let id: NodeId = q.part("id")?;
+    let replica = explorer.replica();
+    let index = replica.nodes.index_of(&id).ok_or_else(|| missing("node", id))?;
+    let epoch = replica.epoch.as_ref().ok_or_else(not_read)?;
+    let rules = replica.parameters.as_ref().ok_or_else(not_read)?;
+    let item = dto::Witnesses::new(&replica, epoch, rules.capacity.independence, index);
+    Ok(One { seen: explorer.seen(&replica), item: item.ok_or_else(|| missing("node", id))? })
+}
+
+pub(super) async fn epoch(explorer: Arc<Explorer>, _: Question) -> Answer<One<dto::Epoch>> {
+    let replica = explorer.replica();
+    let epoch = replica.epoch.as_ref().ok_or_else(not_read)?;
+    Ok(One { seen: explorer.seen(&replica), item: epoch.into() })
 }
 
 fn farm_dto(replica: &Replica, id: FarmId) -> Option<dto::Farm> {
@@ -262,6 +283,98 @@ pub(super) async fn validators(
     explorer: Arc<Explorer>,
     _: Question,
 ) -> Answer<Page<dto::Validator>> {
-    let items = explorer.validators().iter().map(|key| dto::Validator::new(*key)).collect();
-    Ok(Page { seen: explorer.seen(&explorer.replica()), items, next_after: None })
+    let replica = explorer.replica();
+    let items = dto::Validator::all(&replica);
+    Ok(Page { seen: explorer.seen(&replica), items, next_after: None })
+}
+
+pub(super) async fn term(explorer: Arc<Explorer>, _: Question) -> Answer<One<dto::Term>> {
+    let replica = explorer.replica();
+    let seats = replica.seats.as_ref().ok_or_else(not_read)?;
+    let rules = replica.parameters.as_ref().ok_or_else(not_read)?;
+    Ok(One { seen: explorer.seen(&replica), item: dto::Term::new(seats, &rules.seats) })
+}
+
+pub(super) async fn candidates(
+    explorer: Arc<Explorer>,
+    q: Question,
+) -> Answer<Page<dto::Candidate>> {
+    let (after, limit) = (q.value::<u32>("after")?, q.rows()?);
+    let ledger = explorer.ledger();
+    let first = after.map_or(0, |after| after.saturating_add(1));
+    let reading = async {
+        let count = ledger.totals().await?.candidates;
+        let places: Vec<_> = (first..count).take(limit).map(CandidateAt).collect();
+        let keys = ledger.read_all(&places).await?;
+        let keys: Vec<_> = keys.into_iter().flatten().map(CandidateBy).collect();
+        let candidates = ledger.read_all(&keys).await?;
+        Ok((count, places.len(), keys, candidates))
+    };
+    let (count, looked_at, keys, candidates) = explorer.read(reading).await?;
+    let seen = explorer.seen_now();
+    let replica = explorer.replica();
+    let rows = keys.iter().zip(&candidates);
+    let items = rows
+        .filter_map(|(key, found)| Some(dto::Candidate::new(&replica, key.0, found.as_ref()?)))
+        .collect();
+    let last = u64::from(first) + looked_at as u64;
+    let next_after = (looked_at > 0 && last < u64::from(count)).then(|| last - 1);
+    Ok(Page { seen, items, next_after })
+}
+
+pub(super) async fn reports(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto::Reports>> {
+    let id: NodeId = q.part("id")?;
+    if explorer.replica().nodes.index_of(&id).is_none() {
+        return Err(missing("node", id));
+    }
+    let tally = explorer.read(explorer.ledger().read(&TallyOf(id))).await?;
+    let seen = explorer.seen_now();
+    let replica = explorer.replica();
+    let rules = replica.parameters.as_ref().ok_or_else(not_read)?;
+    let item = dto::Reports::new(&replica, tally.as_ref(), rules.capacity.reports_min);
+    Ok(One { seen, item })
+}
+
+pub(super) async fn proposals(explorer: Arc<Explorer>, q: Question) -> Answer<Page<dto::Proposal>> {
+    let (after, limit) = (q.value::<u64>("after")?, q.rows()?);
+    let first = after.map_or(0, |after| after.saturating_add(1));
+    let ledger = explorer.ledger();
+    let reading = async {
+        let count = ledger.totals().await?.proposals;
+        let places: Vec<_> = (first..count).take(limit).map(ProposalAt).collect();
+        Ok((count, ledger.read_all(&places).await?))
+    };
+    let (count, found) = explorer.read(reading).await?;
+    let last = first.saturating_add(found.len() as u64);
+    let rows = (first..).zip(&found);
+    let items = rows.filter_map(|(id, found)| Some(dto::Proposal::new(id, found.as_ref()?)));
+    let next_after = (!found.is_empty() && last < count).then(|| last - 1);
+    Ok(Page { seen: explorer.seen_now(), items: items.collect(), next_after })
+}
+
+pub(super) async fn proposal(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto::Proposal>> {
+    let id: u64 = q.part("number")?;
+    let found = explorer.read(explorer.ledger().read(&ProposalAt(id))).await?;
+    let found = found.ok_or_else(|| missing("proposal", id))?;
+    Ok(One { seen: explorer.seen_now(), item: dto::Proposal::new(id, &found) })
+}
+
+/// The whole phonebook, a page at a time: who has it all looks people up without telling anybody.
+pub(super) async fn twins(explorer: Arc<Explorer>, q: Question) -> Answer<Page<dto::Twin>> {
+    let (after, limit) = (q.value::<u64>("after")?, q.rows()?);
+    let first = after.map_or(0, |after| after.saturating_add(1));
+    let ledger = explorer.ledger();
+    let reading = async {
+        let count = ledger.totals().await?.twins;
+        let places: Vec<_> = (first..count).take(limit).map(HandleAt).collect();
+        let handles: Vec<_> = ledger.read_all(&places).await?.into_iter().flatten().collect();
+        let twins = ledger.read_all(&handles).await?;
+        Ok((count, places.len(), handles, twins))
+    };
+    let (count, looked_at, handles, twins) = explorer.read(reading).await?;
+    let rows = handles.iter().zip(&twins);
+    let items = rows.filter_map(|(handle, twin)| Some(dto::Twin::new(handle, twin.as_ref()?)));
+    let last = first.saturating_add(looked_at as u64);
+    let next_after = (looked_at > 0 && last < count).then(|| last - 1);
+    Ok(Page { seen: explorer.seen_now(), items: items.collect(), next_after })
 }

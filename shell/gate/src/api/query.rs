@@ -134,7 +134,34 @@ fn unknown(parameters: &[Parameter], name: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use acre_types::{Country, NodeId};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::history::EventId;
+    use crate::problem::Code;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(query in "[a-z&=%0-9-]{0,40}|.{0,600}", part in ".{0,100}") {
+            for route in super::super::routes() {
+                let read =
+                    Question::read(route.parameters, Some(part.clone()), Some(&query), &HeaderMap::new());
+                match read {
+                    Ok(question) => {
+                        let _ = question.rows();
+                        let _ = question.part::<NodeId>("id");
+                        let _ = question.value::<Country>("country");
+                        let _ = question.value::<NodeId>("node");
+                    }
+                    Err(problem) => prop_assert_eq!(problem.error.code, Code::BadQuery),
+                }
+            }
+            if let Ok(id) = part.parse::<EventId>() {
+                prop_assert_eq!(id.to_string().parse(), Ok(id));
+            }
+        }
+    }
 
     const PARAMETERS: &[Parameter] = &[
         Parameter { name: "limit", place: Where::Query, what: What::Number(1, 200), about: "" },

@@ -116,6 +116,12 @@ pub(crate) struct Objects {
     /// Contracts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) contracts: Vec<u64>,
+    /// Validators, and candidates for seats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) validators: Vec<Id>,
+    /// A proposal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proposal: Option<u64>,
     /// A capacity epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) epoch: Option<u64>,
@@ -132,6 +138,8 @@ impl From<About> for Objects {
             farms: about.farms.iter().map(|id| id.0).collect(),
             nodes: about.nodes.iter().map(|id| Id::new(id.0)).collect(),
             contracts: about.contracts.iter().map(|id| id.0).collect(),
+            validators: about.validators.iter().map(|key| Id::new(key.0)).collect(),
+            proposal: about.proposal,
             epoch: about.epoch,
             amount_tft: about.amount.map(Tft),
         }

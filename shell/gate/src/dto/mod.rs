@@ -5,19 +5,28 @@
 //! 1970; shares are parts per million.
 
 mod chain;
+mod epoch;
 mod objects;
+mod seats;
 mod statistics;
+mod vote;
 
 use std::borrow::Cow;
 
+use acre_ledger as ledger;
 use acre_types::{Amount, Digest};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
+use crate::replica::Size;
+
 pub(crate) use chain::{Block, BlockSummary, Event, Gap, Transaction};
-pub(crate) use objects::{Account, Contract, Farm, Grid, Node, Totals, Twin, Validator};
+pub(crate) use epoch::{Epoch, Reports, Witnesses};
+pub(crate) use objects::{Account, Contract, Farm, Grid, Node, Totals, Twin};
 pub(crate) use objects::{ContractStateName, NodeStateName};
+pub(crate) use seats::{Candidate, Term, Validator};
 pub(crate) use statistics::Statistics;
+pub(crate) use vote::Proposal;
 
 /// How old an answer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -53,6 +62,36 @@ pub(crate) struct One<T> {
     pub(crate) seen: Seen,
     /// The thing itself.
     pub(crate) item: T,
+}
+
+/// Capacity of one node or many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Capacity {
+    /// Raw storage.
+    #[schemars(with = "u64")]
+    pub(crate) storage_bytes: u128,
+    /// Memory.
+    #[schemars(with = "u64")]
+    pub(crate) memory_bytes: u128,
+    /// Logical processors.
+    pub(crate) cores: u64,
+}
+
+impl From<&Size> for Capacity {
+    fn from(size: &Size) -> Self {
+        let Size { storage_bytes, memory_bytes, cores } = *size;
+        Self { storage_bytes, memory_bytes, cores }
+    }
+}
+
+impl From<ledger::Capacity> for Capacity {
+    fn from(capacity: ledger::Capacity) -> Self {
+        Self {
+            storage_bytes: capacity.storage.0.into(),
+            memory_bytes: capacity.memory.0.into(),
+            cores: capacity.cores.into(),
+        }
+    }
 }
 
 /// An id of 32 bytes.

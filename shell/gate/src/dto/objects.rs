@@ -5,7 +5,7 @@ use acre_types::{AccountId, FarmId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Tft};
+use super::{Capacity, Id, Tft};
 use crate::replica::{NodeRow, Sums};
 
 /// What kind of grid this is, and its sums.
@@ -53,6 +53,8 @@ pub(crate) struct Totals {
     pub(crate) nodes: u32,
     /// Contracts ever made.
     pub(crate) contracts: u64,
+    /// Proposals ever made.
+    pub(crate) proposals: u64,
     /// Twins registered.
     pub(crate) twins: u64,
 }
@@ -66,6 +68,7 @@ impl From<&ledger::Totals> for Totals {
             farms: totals.farms,
             nodes: totals.nodes,
             contracts: totals.contracts,
+            proposals: totals.proposals,
             twins: totals.twins,
         }
     }
@@ -121,18 +124,64 @@ pub(crate) struct Node {
     pub(crate) country: String,
     /// Whether it takes new contracts.
     pub(crate) state: NodeStateName,
-    /// Raw storage it offers.
-    pub(crate) storage_bytes: u64,
+    /// What it claims to offer.
+    pub(crate) offered: Capacity,
+    /// What of that its witnesses found in the last epoch that counted.
+    pub(crate) verified: Capacity,
     /// Raw storage that contracts reserved.
     pub(crate) reserved_bytes: u64,
-    /// Memory it offers.
-    pub(crate) memory_bytes: u64,
-    /// Logical processors it offers.
-    pub(crate) cores: u32,
+    /// How it served.
+    pub(crate) record: Record,
+    /// How it witnessed others.
+    pub(crate) witnessing: Witnessing,
     /// Where it may be dialled.
     pub(crate) addresses: Vec<String>,
     /// Time of its registration.
     pub(crate) registered_ms: u64,
+}
+
+/// How a node served, over all epochs that count, by the median of its witnesses.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NodeRecord")]
+pub(crate) struct Record {
+    /// Time for which it was to serve.
+    pub(crate) due_ms: u64,
+    /// Time of that for which it served.
+    pub(crate) up_ms: u64,
+    /// Challenges that it failed.
+    pub(crate) failed: u64,
+    /// Epochs counted.
+    pub(crate) epochs: u64,
+    /// The last of them.
+    pub(crate) last_epoch: Option<u64>,
+}
+
+impl From<ledger::Record> for Record {
+    fn from(record: ledger::Record) -> Self {
+        let ledger::Record { due, up, failed, epochs, last } = record;
+        let last_epoch = last.map(|epoch| epoch.0);
+        Self { due_ms: due, up_ms: up, failed, epochs, last_epoch }
+    }
+}
+
+/// How a node witnessed others.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(crate) struct Witnessing {
+    /// The last epoch it reported about.
+    pub(crate) last_epoch: Option<u64>,
+    /// Reports accepted.
+    pub(crate) reports: u64,
+    /// Verdicts in these.
+    pub(crate) verdicts: u64,
+    /// Verdicts far from the median of all witnesses.
+    pub(crate) off: u64,
+}
+
+impl From<ledger::WitnessRecord> for Witnessing {
+    fn from(record: ledger::WitnessRecord) -> Self {
+        let ledger::WitnessRecord { last, reports, verdicts, off } = record;
+        Self { last_epoch: last.map(|epoch| epoch.0), reports, verdicts, off }
+    }
 }
 
 impl Node {
@@ -145,10 +194,11 @@ impl Node {
             site: node.site.to_string(),
             country: node.country.to_string(),
             state: node.state.into(),
-            storage_bytes: node.capacity.storage.0,
+            offered: node.capacity.into(),
+            verified: node.proven().into(),
             reserved_bytes: node.reserved.0,
-            memory_bytes: node.capacity.memory.0,
-            cores: node.capacity.cores,
+            record: node.record.into(),
+            witnessing: node.witnessing.into(),
             addresses: node.addresses.iter().map(ToString::to_string).collect(),
             registered_ms: node.registered.0,
         }
@@ -170,17 +220,13 @@ pub(crate) struct Farm {
     pub(crate) nodes: u64,
     /// Nodes that are.
     pub(crate) nodes_retired: u64,
-    /// Raw storage offered.
-    #[schemars(with = "u64")]
-    pub(crate) storage_bytes: u128,
+    /// What its nodes claim to offer.
+    pub(crate) offered: Capacity,
+    /// What of that witnesses found.
+    pub(crate) verified: Capacity,
     /// Raw storage that contracts reserved.
     #[schemars(with = "u64")]
     pub(crate) reserved_bytes: u128,
-    /// Memory offered.
-    #[schemars(with = "u64")]
-    pub(crate) memory_bytes: u128,
-    /// Logical processors offered.
-    pub(crate) cores: u64,
 }
 
 impl Farm {
@@ -192,10 +238,9 @@ impl Farm {
             payout: Id::new(farm.payout.0),
             nodes: sums.present(),
             nodes_retired: sums.retired,
-            storage_bytes: sums.storage_bytes,
+            offered: (&sums.offered).into(),
+            verified: (&sums.verified).into(),
             reserved_bytes: sums.reserved_bytes,
-            memory_bytes: sums.memory_bytes,
-            cores: sums.cores,
         }
     }
 }
@@ -307,6 +352,10 @@ pub(crate) struct Twin {
     pub(crate) handle: String,
     /// The account that may change it.
     pub(crate) owner: Id,
+    /// `held`, or `released` when it has no owner any more.
+    pub(crate) state: String,
+    /// Tokens held for the handle.
+    pub(crate) deposit_tft: Tft,
     /// Counts changes of its keys; older keys are stale.
     pub(crate) epoch: u64,
     /// Its keys.
@@ -329,25 +378,12 @@ impl Twin {
         Self {
             handle: handle.to_string(),
             owner: Id::new(twin.owner.0),
+            state: crate::about::kind(&twin.state),
+            deposit_tft: Tft(twin.deposit),
             epoch: twin.epoch,
             keys: keys
                 .map(|key| TwinKey { role: crate::about::kind(&key.role), key: hex(&key.key) })
                 .collect(),
         }
-    }
-}
-
-/// A validator.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub(crate) struct Validator {
-    /// Its key.
-    pub(crate) id: Id,
-    /// Its votes: one, whatever it owns.
-    pub(crate) votes: u32,
-}
-
-impl Validator {
-    pub(crate) const fn new(key: acre_types::PublicKey) -> Self {
-        Self { id: Id::new(key.0), votes: 1 }
     }
 }

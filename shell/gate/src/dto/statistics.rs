@@ -4,7 +4,7 @@ use acre_types::Country;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Totals;
+use super::{Capacity, Totals};
 use crate::replica::{self, Replica, Sums};
 
 /// The grid in numbers. Retired nodes are counted in `nodes_retired` only.
@@ -16,17 +16,13 @@ pub(crate) struct Statistics {
     pub(crate) nodes_draining: u64,
     /// Nodes that are gone for good.
     pub(crate) nodes_retired: u64,
-    /// Raw storage offered.
-    #[schemars(with = "u64")]
-    pub(crate) storage_bytes: u128,
+    /// What nodes claim to offer.
+    pub(crate) offered: Capacity,
+    /// What of that witnesses found.
+    pub(crate) verified: Capacity,
     /// Raw storage that contracts reserved.
     #[schemars(with = "u64")]
     pub(crate) reserved_bytes: u128,
-    /// Memory offered.
-    #[schemars(with = "u64")]
-    pub(crate) memory_bytes: u128,
-    /// Logical processors offered.
-    pub(crate) cores: u64,
     /// Farms ever made.
     pub(crate) farms: u32,
     /// Accounts that own a farm with a node that is not retired.
@@ -52,11 +48,10 @@ pub(crate) struct CountryPart {
     pub(crate) country: String,
     /// Nodes that are not retired.
     pub(crate) nodes: u64,
-    /// Raw storage offered.
-    #[schemars(with = "u64")]
-    pub(crate) storage_bytes: u128,
-    /// Logical processors offered.
-    pub(crate) cores: u64,
+    /// What they claim to offer.
+    pub(crate) offered: Capacity,
+    /// What of that witnesses found.
+    pub(crate) verified: Capacity,
 }
 
 impl CountryPart {
@@ -64,8 +59,8 @@ impl CountryPart {
         Self {
             country: country.to_string(),
             nodes: sums.present(),
-            storage_bytes: sums.storage_bytes,
-            cores: sums.cores,
+            offered: (&sums.offered).into(),
+            verified: (&sums.verified).into(),
         }
     }
 }
@@ -77,6 +72,10 @@ pub(crate) struct Decentralisation {
     pub(crate) storage: Shares,
     /// Owners of farms by cores offered.
     pub(crate) cores: Shares,
+    /// Owners of farms by raw storage that witnesses found.
+    pub(crate) storage_verified: Shares,
+    /// Owners of farms by cores that witnesses found.
+    pub(crate) cores_verified: Shares,
     /// Validators, each with one vote.
     pub(crate) validators: usize,
     /// Validators that together can stop the ledger: more than a third.
@@ -107,16 +106,16 @@ impl From<replica::Shares> for Shares {
 }
 
 impl Statistics {
-    pub(crate) fn new(replica: &Replica, validators: usize) -> Self {
+    pub(crate) fn new(replica: &Replica) -> Self {
+        let validators = replica.seats.as_ref().map_or(0, |seats| seats.members.len());
         let found = replica.statistics();
         Self {
             nodes_active: found.all.active,
             nodes_draining: found.all.draining,
             nodes_retired: found.all.retired,
-            storage_bytes: found.all.storage_bytes,
+            offered: (&found.all.offered).into(),
+            verified: (&found.all.verified).into(),
             reserved_bytes: found.all.reserved_bytes,
-            memory_bytes: found.all.memory_bytes,
-            cores: found.all.cores,
             farms: found.farms,
             farmers: found.farmers,
             contracts_open: replica.contracts.open() + replica.contracts.left_out(),
@@ -127,6 +126,8 @@ impl Statistics {
             decentralisation: Decentralisation {
                 storage: found.storage.into(),
                 cores: found.cores.into(),
+                storage_verified: found.storage_verified.into(),
+                cores_verified: found.cores_verified.into(),
                 validators,
                 validators_to_stop: if validators == 0 { 0 } else { (validators - 1) / 3 + 1 },
             },

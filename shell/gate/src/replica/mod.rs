@@ -14,13 +14,13 @@ mod sums;
 mod tests;
 
 use acre_chain::client::Final;
-use acre_ledger::{Grid, Parameters, Totals};
+use acre_ledger::{Beacon, EpochState, Grid, Parameters, Seats, Totals};
 
 pub(crate) use contracts::{Contracts, is_open, nodes_of};
 pub(crate) use farms::{FarmFilter, Farms};
 pub(crate) use nodes::{NodeFilter, NodeRow, Nodes};
 pub(crate) use statistics::Shares;
-pub(crate) use sums::Sums;
+pub(crate) use sums::{Size, Sums};
 
 use crate::limits::SCAN_MAX;
 
@@ -34,6 +34,9 @@ pub(crate) struct Replica {
     pub(crate) grid: Option<Grid>,
     pub(crate) parameters: Option<Parameters>,
     pub(crate) totals: Totals,
+    pub(crate) seats: Option<Seats>,
+    pub(crate) epoch: Option<EpochState>,
+    pub(crate) beacon: Option<Beacon>,
     pub(crate) nodes: Nodes,
     pub(crate) farms: Farms,
     pub(crate) contracts: Contracts,

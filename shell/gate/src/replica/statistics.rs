@@ -15,10 +15,14 @@ pub(crate) struct Statistics {
     pub(crate) farmers: u64,
     /// Countries with a node that is not retired, in the order of their letters.
     pub(crate) countries: Vec<(Country, Sums)>,
-    /// By storage.
+    /// By storage offered.
     pub(crate) storage: Shares,
-    /// By cores.
+    /// By cores offered.
     pub(crate) cores: Shares,
+    /// By storage that witnesses found.
+    pub(crate) storage_verified: Shares,
+    /// By cores that witnesses found.
+    pub(crate) cores_verified: Shares,
 }
 
 /// How much the largest owners hold, in parts per million of all, rounded down.
@@ -82,8 +86,10 @@ impl Replica {
             farms: self.farms.len(),
             farmers: present.len() as u64,
             countries: countries.collect(),
-            storage: Shares::of(by(|sums| sums.storage_bytes)),
-            cores: Shares::of(by(|sums| u128::from(sums.cores))),
+            storage: Shares::of(by(|sums| sums.offered.storage_bytes)),
+            cores: Shares::of(by(|sums| u128::from(sums.offered.cores))),
+            storage_verified: Shares::of(by(|sums| sums.verified.storage_bytes)),
+            cores_verified: Shares::of(by(|sums| u128::from(sums.verified.cores))),
         }
     }
 }

@@ -1,6 +1,36 @@
 //! What a group of nodes offers together.
 
-use acre_ledger::{Node, NodeState};
+use acre_ledger::{Capacity, Node, NodeState};
+
+/// Capacity of many nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) storage_bytes: u128,
+    pub(crate) memory_bytes: u128,
+    pub(crate) cores: u64,
+}
+
+impl Size {
+    fn of(capacity: &Capacity) -> Self {
+        Self {
+            storage_bytes: u128::from(capacity.storage.0),
+            memory_bytes: u128::from(capacity.memory.0),
+            cores: u64::from(capacity.cores),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.storage_bytes += other.storage_bytes;
+        self.memory_bytes += other.memory_bytes;
+        self.cores += other.cores;
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.storage_bytes -= other.storage_bytes;
+        self.memory_bytes -= other.memory_bytes;
+        self.cores -= other.cores;
+    }
+}
 
 /// Sums over nodes. What a retired node once offered is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,10 +38,11 @@ pub(crate) struct Sums {
     pub(crate) active: u64,
     pub(crate) draining: u64,
     pub(crate) retired: u64,
-    pub(crate) storage_bytes: u128,
+    /// Claimed by the nodes.
+    pub(crate) offered: Size,
+    /// Claimed and found by witnesses.
+    pub(crate) verified: Size,
     pub(crate) reserved_bytes: u128,
-    pub(crate) memory_bytes: u128,
-    pub(crate) cores: u64,
 }
 
 impl Sums {
@@ -29,10 +60,9 @@ impl Sums {
             active,
             draining,
             retired,
-            storage_bytes: u128::from(node.capacity.storage.0),
+            offered: Size::of(&node.capacity),
+            verified: Size::of(&node.proven()),
             reserved_bytes: u128::from(node.reserved.0),
-            memory_bytes: u128::from(node.capacity.memory.0),
-            cores: u64::from(node.capacity.cores),
         }
     }
 
@@ -45,10 +75,9 @@ impl Sums {
         self.active += other.active;
         self.draining += other.draining;
         self.retired += other.retired;
-        self.storage_bytes += other.storage_bytes;
+        self.offered.add(&other.offered);
+        self.verified.add(&other.verified);
         self.reserved_bytes += other.reserved_bytes;
-        self.memory_bytes += other.memory_bytes;
-        self.cores += other.cores;
     }
 
     /// Takes back what [`Sums::add`] added.
@@ -56,9 +85,8 @@ impl Sums {
         self.active -= other.active;
         self.draining -= other.draining;
         self.retired -= other.retired;
-        self.storage_bytes -= other.storage_bytes;
+        self.offered.subtract(&other.offered);
+        self.verified.subtract(&other.verified);
         self.reserved_bytes -= other.reserved_bytes;
-        self.memory_bytes -= other.memory_bytes;
-        self.cores -= other.cores;
     }
 }

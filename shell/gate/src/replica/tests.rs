@@ -44,7 +44,7 @@ fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
         state,
         registered: UnixMs(1),
         index: 0,
-        verified: Capacity::default(),
+        verified: Capacity { storage: Bytes(storage / 3), cores: 3, memory: Bytes(9) },
         record: acre_ledger::Record::default(),
         witnessing: acre_ledger::WitnessRecord::default(),
     }
@@ -143,7 +143,7 @@ proptest! {
         let all: u128 = sorted.iter().sum();
         let top = |count: usize| sorted.iter().take(count).sum::<u128>();
         for (count, ppm) in [(1, shares.top_1_ppm), (5, shares.top_5_ppm), (20, shares.top_20_ppm)] {
-            let wanted = if all == 0 { 0 } else { top(count) * 1_000_000 / all };
+            let wanted = (top(count) * 1_000_000).checked_div(all).unwrap_or(0);
             prop_assert_eq!(u128::from(ppm), wanted);
         }
         for (parts, owners) in [(2, shares.owners_for_half), (3, shares.owners_for_third)] {
@@ -174,7 +174,7 @@ fn statistics_count_owners_once_and_leave_the_retired_out() {
     }
     let found = replica.statistics();
     assert_eq!((found.farms, found.farmers, found.countries.len()), (4, 2, 2));
-    assert_eq!((found.all.storage_bytes, found.all.retired), (100, 1));
+    assert_eq!((found.all.offered.storage_bytes, found.all.retired), (100, 1));
     assert_eq!((found.storage.top_1_ppm, found.storage.top_5_ppm), (750_000, 1_000_000));
     assert_eq!((found.storage.owners_for_half, found.storage.owners_for_third), (1, 1));
 }

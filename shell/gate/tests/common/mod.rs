@@ -11,9 +11,10 @@ use acre_chain::{Config, LedgerClient, Validator};
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_gate::{Explorer, Registry, Report, Source, serve};
+use acre_ledger::limits::EPOCH_MS_MIN;
 use acre_ledger::{
-    Action, Capacity, Genesis, GridKind, JoinToken, NewContract, NodeOffer, NodeState, Parameters,
-    SignedJoinToken, Validator as GenesisValidator,
+    Action, Capacity, CapacityRules, Genesis, GridKind, JoinToken, NewContract, NodeOffer,
+    NodeState, Parameters, SignedJoinToken, Validator as GenesisValidator,
 };
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Profile, Text, UnixMs};
@@ -70,6 +71,8 @@ impl Grid {
         let rich = Amount::tft(1_000_000).unwrap();
         let grants = (0..farms.max(1)).map(|number| (account(&owner(number)), rich)).collect();
         let validator_key = key(1, 0);
+        let capacity = CapacityRules { epoch_ms: EPOCH_MS_MIN, ..CapacityRules::local() };
+        let parameters = Parameters { capacity, ..Parameters::default() };
         let genesis = Genesis {
             name: Text::new("test").unwrap(),
             kind: GridKind::Test,
@@ -80,7 +83,7 @@ impl Grid {
                 rpc: Text::new("127.0.0.1:2").unwrap(),
             }])
             .unwrap(),
-            parameters: Parameters::default(),
+            parameters,
             foundation: AccountId([0xf0; 32]),
             admitted: List::default(),
             grants: List::new(grants).unwrap(),
@@ -147,7 +150,7 @@ impl Grid {
         let address = listener.local_addr().unwrap();
         let ledger = client(&self.genesis, self.validator.as_ref().unwrap(), 201).await;
         let registry = Registry::default();
-        let explorer = Explorer::new(&self.genesis, ledger, &registry);
+        let explorer = Explorer::new(ledger, &registry);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let task = tokio::spawn(serve(listener, Arc::new(NoPage), explorer, stopped));
@@ -271,6 +274,16 @@ impl Stream {
         let data = self.line(|line| line.starts_with("data: ")).await;
         let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
         (kind.strip_prefix("event: ").unwrap().to_owned(), data)
+    }
+
+    /// The next event of one of these kinds.
+    pub(crate) async fn next_of(&mut self, kinds: &[&str]) -> (String, Value) {
+        loop {
+            let event = self.next().await;
+            if kinds.contains(&event.0.as_str()) {
+                return event;
+            }
+        }
     }
 
     /// Reads to the end.
