@@ -78,14 +78,15 @@ fn base_and_ledger() {
     names.push("ab".repeat(32).into_bytes());
     names.push("cd".repeat(16).into_bytes());
     write("names", &names);
-    write("ledger_transaction", &listed("transaction"));
+    write("ledger_transaction", &[listed("transaction"), listed("govern-transaction")].concat());
     write("ledger_payload", &[golden("core/ledger/tests/golden/payload.hex")]);
     write("ledger_genesis", &listed("genesis")[..1]);
     write("ledger_proof", &listed("proof")[1..]);
-    write("ledger_key", &listed("keys"));
-    write("ledger_object", &listed("objects"));
+    write("ledger_key", &[listed("keys"), listed("govern-keys")].concat());
+    write("ledger_object", &[listed("objects"), listed("govern-objects")].concat());
     let mut events = listed("events");
     let receipt = events.pop().unwrap();
+    events.extend(listed("govern-events"));
     write("ledger_event", &events);
     write("ledger_receipt", &[receipt]);
     let (chain, farm, expires) = (Digest([1; 32]), FarmId(7), UnixMs(9));
@@ -94,6 +95,15 @@ fn base_and_ledger() {
         encode(&SignedJoinToken::new(JoinToken { chain, farm, node, expires }, &owner))
     });
     write("ledger_join_token", &tokens);
+    let statements = [
+        "acre/possession/1",
+        "acre/recovery-consent/1",
+        "acre/recovery-veto/1",
+        "acre/admission-order/1",
+    ];
+    let bare = |(domain, value): (&str, Vec<u8>)| value[domain.len()..].to_vec();
+    let all: Vec<_> = statements.into_iter().zip(listed("govern-statements")).map(bare).collect();
+    write("ledger_statement", &all);
 }
 
 fn store() {

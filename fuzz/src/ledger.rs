@@ -1,8 +1,8 @@
 //! What peers send of the ledger, and what validators persist of it.
 
 use acre_ledger::{
-    AnyObject, Event, Genesis, Key, Payload, Proof, Receipt, SignedJoinToken, SignedTransaction,
-    Subject, Verified,
+    AdmissionOrder, AnyObject, Event, Genesis, Key, Payload, Possession, Proof, Receipt,
+    RecoveryConsent, RecoveryVeto, SignedJoinToken, SignedTransaction, Subject, Verified,
 };
 use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId, PublicKey};
 
@@ -91,4 +91,12 @@ pub(crate) fn receipt(data: &[u8]) {
 
 pub(crate) fn join_token(data: &[u8]) {
     canonical::<SignedJoinToken>(data);
+}
+
+/// What people sign aside and hand to each other.
+pub(crate) fn statement(data: &[u8]) {
+    canonical::<Possession>(data);
+    canonical::<RecoveryConsent>(data);
+    canonical::<RecoveryVeto>(data);
+    canonical::<AdmissionOrder>(data);
 }

@@ -37,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("ledger_event", ledger::event),
     ("ledger_receipt", ledger::receipt),
     ("ledger_join_token", ledger::join_token),
+    ("ledger_statement", ledger::statement),
     ("shard_header", store::shard_header),
     ("shard_request", store::request),
     ("shard_reply", store::reply),

@@ -36,12 +36,15 @@ fn one_of(text: &str, index: Index) -> Vec<u8> {
 
 /// Valid bytes with a few changed, cut off or put in.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let sources = any::<(u8, Index)>().prop_map(|(file, index)| match file % 6 {
+    let sources = any::<(u8, Index)>().prop_map(|(file, index)| match file % 9 {
         0 => one_of(include_str!("golden/objects.hex"), index),
         1 => one_of(include_str!("golden/proof.hex"), index),
         2 => one_of(include_str!("golden/genesis.hex"), index),
         3 => one_of(include_str!("golden/events.hex"), index),
         4 => golden(include_str!("golden/payload.hex")),
+        5 => one_of(include_str!("golden/govern-transaction.hex"), index),
+        6 => one_of(include_str!("golden/govern-objects.hex"), index),
+        7 => one_of(include_str!("golden/govern-events.hex"), index),
         _ => one_of(include_str!("golden/transaction.hex"), index),
     });
     let changes = proptest::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 0..4);
@@ -78,7 +81,9 @@ proptest! {
         canonical::<Event>(&bytes);
         canonical::<Receipt>(&bytes);
         canonical::<Key>(&bytes);
-        let keys: Vec<Vec<u8>> = acre_codec::decode(&golden(include_str!("golden/keys.hex"))).unwrap();
+        let list = |text| -> Vec<Vec<u8>> { acre_codec::decode(&golden(text)).unwrap() };
+        let mut keys = list(include_str!("golden/keys.hex"));
+        keys.extend(list(include_str!("golden/govern-keys.hex")));
         for key in keys {
             let key = acre_codec::decode::<Key>(&key).unwrap();
             if let Ok(object) = AnyObject::decode(&key, &bytes) {

@@ -6,8 +6,9 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, CandidateBy, CandidateOf, Event, Genesis, GenesisError, NewCandidate, Parameters,
-    Possession, Refusal, SeatRules, SeatsBy, Standing, TheSeats, Validator, apply_block,
+    Action, AdmissionOrder, CandidateBy, CandidateOf, CapacityRules, Entry, Event, Genesis,
+    GenesisError, NewCandidate, Parameters, Policy, Possession, Refusal, SeatRules, SeatsBy,
+    Standing, Subject, TheEpoch, TheSeats, Transaction, Validator, Verified, apply_block,
     candidates, committee_of, followers_of, limits,
 };
 use acre_types::{Amount, Digest, Height, PublicKey, UnixMs};
@@ -117,7 +118,7 @@ fn last_block_tells_who_joined_and_left() {
     grid.act(1, candidate(&grid, 1, 101, MIN)).unwrap();
     grid.idle_block();
     grid.idle_block();
-    let last = apply_block::<acre_ledger::Verified>(&grid.state, &[], Height(L - 1), UnixMs(0));
+    let last = apply_block::<Verified>(&grid.state, &[], Height(L - 1), UnixMs(0));
     let event = last.unwrap().events.pop().unwrap();
     let Event::SeatsChosen { term: 1, joined, left } = event else { panic!("{event:?}") };
     assert_eq!(joined.to_vec(), sorted(&[101]));
@@ -344,4 +345,86 @@ fn genesis_needs_dialable_validators_and_sound_rules() {
     check(|rules| rules.seats_max = 0, "seats.seats_max");
     check(|rules| rules.seats_max = 97, "seats.seats_max");
     check(|rules| rules.unbonding_terms = 0, "seats.unbonding_terms");
+}
+
+/// A validator that committed to a secret and withholds it pays, from what it staked and then from
+/// what is on its way back.
+#[test]
+fn withheld_secret_costs_stake() {
+    let mut genesis = with_validators(1, SeatsBy::Stake { min: Amount(10) });
+    genesis.parameters.capacity =
+        CapacityRules { epoch_ms: 1_000, beacon_steps: 3, ..CapacityRules::default() };
+    let mut grid = Grid::new(&genesis);
+    grid.act(1, candidate(&grid, 1, 101, 10)).unwrap();
+    next_term(&mut grid);
+    let validator = key(101).public();
+    let commit = acre_ledger::beacon::commitment(&grid.chain(), &validator, &Digest([9; 32]));
+    let held = |grid: &Grid| {
+        let held = grid.state.read(&CandidateBy(validator)).unwrap().unwrap();
+        let releases: u64 = held.releases.iter().map(|release| release.amount.0).sum();
+        (held.missed, held.stake.0, releases)
+    };
+    for (wanted, leaves) in [((1, 3, 0), true), ((2, 0, 0), false)] {
+        let epoch = grid.state.read(&TheEpoch).unwrap().unwrap().number;
+        let turn = Action::TurnBeacon { epoch, reveal: None, commit };
+        let transaction = Transaction {
+            chain: grid.chain(),
+            from: account(101),
+            nonce: grid.state.read(&account(101)).unwrap().unwrap_or_default().nonce,
+            fee: Amount(0),
+            action: turn,
+        };
+        grid.submit(Verified::new(transaction.sign(&key(101))).unwrap()).unwrap();
+        grid.now += 1_000;
+        grid.idle_block();
+        grid.now += 1_000;
+        let (burned, before) = (grid.state.totals().unwrap().burned.0, held(&grid).1);
+        let events = grid.idle_block().events;
+        assert_eq!(held(&grid), wanted);
+        let amount = Amount(before - wanted.1);
+        assert!(events.contains(&Event::CandidatePenalized { validator, amount }), "{events:?}");
+        assert_eq!(grid.state.totals().unwrap().burned.0, burned + amount.0);
+        if leaves {
+            // Below the least stake it ranks last, but there are seats enough.
+            next_term(&mut grid);
+            assert!(committee(&grid, grid.height / L).unwrap().contains(&validator));
+        }
+    }
+}
+
+#[test]
+fn admitted_newcomer_sits_on_a_fixed_grid_and_a_revoked_one_goes() {
+    let mut genesis = with_validators(2, SeatsBy::Fixed);
+    let keys = List::new(vec![key(91).public()]).unwrap();
+    genesis.parameters.admission.validators = Policy::ByKeys { keys, threshold: 1 };
+    let mut grid = Grid::new(&genesis);
+    let subject = Subject::Validator(key(101).public());
+    let order = |grid: &Grid, entry, number| {
+        let order = AdmissionOrder { chain: grid.chain(), subject, entry, number };
+        let signatures = vec![(key(91).public(), key(91).sign(&order))];
+        Action::OrderAdmission { subject, entry, signatures: List::new(signatures).unwrap() }
+    };
+    grid.act(1, candidate(&grid, 1, 101, 0)).unwrap();
+    next_term(&mut grid);
+    assert_eq!(committee(&grid, grid.height / L), Some(sorted(&[201, 202])));
+    grid.act(2, order(&grid, Entry::Admit, 0)).unwrap();
+    next_term(&mut grid);
+    assert_eq!(committee(&grid, grid.height / L), Some(sorted(&[101, 201, 202])));
+    grid.act(2, order(&grid, Entry::Revoke, 1)).unwrap();
+    next_term(&mut grid);
+    assert_eq!(committee(&grid, grid.height / L), Some(sorted(&[201, 202])));
+}
+
+/// Found by `tests/seats_random.rs`: the place of one that went was given to one that was looked at
+/// later in the same block, which then got its old place back.
+#[test]
+fn places_of_candidates_stay_right_when_several_go_at_once() {
+    let mut grid = grid(2);
+    grid.act(1, candidate(&grid, 1, 101, MIN)).unwrap();
+    grid.act(1, Action::LeaveSeats { validator: key(101).public() }).unwrap();
+    grid.act(201, Action::LeaveSeats { validator: key(201).public() }).unwrap();
+    next_term(&mut grid);
+    for (index, (_, candidate)) in (0..).zip(candidates(&grid.state).unwrap()) {
+        assert_eq!(candidate.index, index);
+    }
 }

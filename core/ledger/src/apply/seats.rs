@@ -78,6 +78,8 @@ impl Work<'_> {
         self.overlay.put(&TheSeats, seats);
         for (key, candidate) in candidates {
             if candidate.standing == Standing::Leaving && !chosen.contains(&key) {
+                // Read again: one that went before may have left its place to this one.
+                let candidate = self.overlay.must(&CandidateBy(key))?;
                 self.let_go(key, candidate, next_term)?;
             }
         }
