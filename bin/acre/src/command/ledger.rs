@@ -91,6 +91,12 @@ fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
         "grid" => Key::Grid,
         "epoch" => Key::Epoch,
         "beacon" => Key::Beacon,
+        "seats" => Key::Seats,
+        "candidate" => Key::Candidate(id(kind)?.parse().map_err(parse_error)?),
+        "proposal" => {
+            let number = id(kind)?.parse().map_err(|_| wrong("a proposal has a number".into()))?;
+            Key::Proposal(number)
+        }
         other => return Err(wrong(format!("'{other}' is no kind of object")).into()),
     })
 }
