@@ -60,6 +60,8 @@ pub(crate) fn object(data: &[u8]) {
         Key::NodeAt(1),
         Key::Contract(ContractId(1)),
         Key::ContractOf(account, 1),
+        Key::Bill(ContractId(1), 0),
+        Key::Price,
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),

@@ -15,8 +15,8 @@ use std::time::Duration;
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_ledger::{
-    Account, Action, AnyObject, Capacity, Genesis, GridKind, Key, NewContract, NodeOffer,
-    Parameters, Payload, SignedJoinToken, SignedTransaction, State, StorageContract, Totals,
+    Account, Action, AnyObject, Capacity, Contract, Genesis, GridKind, Key, NewContract, NewKind,
+    NewStorage, NodeOffer, Parameters, Payload, SignedJoinToken, SignedTransaction, State, Totals,
     Transaction, Validator, Verified, apply_payload, build_block,
 };
 use acre_ledger::{Event as Done, JoinToken};
@@ -347,13 +347,14 @@ impl Run {
     fn open_contract(&mut self) {
         let owner = self.people[self.rng.index(FARMS)].clone();
         let places: Vec<_> = self.boxes.iter().take(3).map(|key| key.public().into()).collect();
-        let new = NewContract {
+        let kind = NewKind::Storage(NewStorage {
             profile: Profile::Tiny,
             places: List::new(places).expect("few"),
             bytes: Bytes(1 + self.rng.below(1 << 30)),
-            period_ms: 1 + self.rng.below(40_000),
             writer: owner.public(),
-        };
+        });
+        let period_ms = 1 + self.rng.below(40_000);
+        let new = NewContract { kind, period_ms, budget: Amount(u64::MAX) };
         let signed = self.sign(&owner, Action::CreateContract(new));
         self.pool.insert(signed.transaction.id(), signed);
     }
@@ -509,8 +510,10 @@ impl Run {
                     balances += u128::from(account.unwrap_or_default().balance.0);
                 }
                 Key::Contract(_) => {
-                    let contract: Option<StorageContract> = acre_codec::decode(value).ok();
-                    escrow += contract.map_or(0, |contract| u128::from(contract.escrow.0));
+                    let contract: Option<Contract> = acre_codec::decode(value).ok();
+                    escrow += contract
+                        .and_then(|contract| contract.held())
+                        .map_or(0, |held| u128::from(held.0));
                 }
                 Key::Totals => totals = acre_codec::decode(value).unwrap_or_default(),
                 _ => debug_assert!(AnyObject::decode(&key, value).is_ok()),

@@ -8,7 +8,7 @@ use acre_types::{
 };
 
 use crate::Key;
-use crate::object::Subject;
+use crate::object::{Label, Subject};
 
 /// Why a transaction is not applied. Its sender is to blame, or it came too early or too late.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -331,6 +331,98 @@ pub enum Refusal {
     FixedForLife {
         /// What.
         what: &'static str,
+    },
+    /// The node is rented whole by somebody else, or is not the tenant's for so long.
+    #[error("node {node} is rented whole by contract {contract}")]
+    NodeRented {
+        /// The node.
+        node: NodeId,
+        /// The contract that has it.
+        contract: ContractId,
+    },
+    /// Only an empty node can be rented, and given back.
+    #[error("node {node} is in use")]
+    NodeInUse {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node without room for a workload.
+    #[error("node {node} has too few free {what}")]
+    NoCapacity {
+        /// The node.
+        node: NodeId,
+        /// `cores` or `memory`.
+        what: &'static str,
+    },
+    /// It would cost more than its owner allowed.
+    #[error("the contract would lock {wanted}, more than its budget of {budget}")]
+    OverBudget {
+        /// What it would lock.
+        wanted: Amount,
+        /// What its owner allowed.
+        budget: Amount,
+    },
+    /// An hour would cost more than its owner allowed.
+    #[error("an hour would cost {micro_usd} micro-USD, more than the {micro_usd_max} allowed")]
+    OverCap {
+        /// List price of an hour.
+        micro_usd: u64,
+        /// What its owner allowed.
+        micro_usd_max: u64,
+    },
+    /// More was used than was paid for ahead.
+    #[error("contract {contract} does not allow for so much use")]
+    OverAllowance {
+        /// The contract.
+        contract: ContractId,
+    },
+    /// The contract is of a kind that does not know this.
+    #[error("contract {contract} is not of the right kind")]
+    WrongKind {
+        /// The contract.
+        contract: ContractId,
+    },
+    /// The contract still waits for an answer.
+    #[error("contract {contract} was not accepted yet")]
+    NotAccepted {
+        /// The contract.
+        contract: ContractId,
+    },
+    /// The contract was accepted already.
+    #[error("contract {contract} was accepted already")]
+    WasAccepted {
+        /// The contract.
+        contract: ContractId,
+    },
+    /// The answer came after the deadline.
+    #[error("contract {contract} was to be answered before {}", .deadline.0)]
+    TooLate {
+        /// The contract.
+        contract: ContractId,
+        /// When it was to be answered.
+        deadline: UnixMs,
+    },
+    /// A report that was made already, or one too early.
+    #[error("report {given} of contract {contract} is not the next one, which is {wanted}")]
+    WrongReport {
+        /// The contract.
+        contract: ContractId,
+        /// Number in the report.
+        given: u64,
+        /// Number of the next one.
+        wanted: u64,
+    },
+    /// Somebody has this name.
+    #[error("the name {label} is taken")]
+    NameTaken {
+        /// The name.
+        label: Label,
+    },
+    /// No feed of this grid.
+    #[error("account {account} does not post prices here")]
+    NotAFeed {
+        /// The account.
+        account: AccountId,
     },
     /// Nothing would change.
     #[error("the transaction would change nothing")]

@@ -6,8 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Handle;
 use crate::limits::SEATS_MAX;
-use crate::object::{Entry, Places, ProposalState, Side, Subject};
-
+use crate::object::{Entry, Places, ProposalState, Side, Subject, TokenPrice};
 /// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
 /// state.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -267,6 +266,32 @@ pub enum Event {
     RulesBegan {
         /// Their version.
         version: u32,
+    },
+    /// The other side of a contract agreed to it; its time may have to wait for others of its gang.
+    ContractAccepted {
+        /// Its number.
+        contract: ContractId,
+    },
+    /// The time of a contract that was pending has begun.
+    ContractStarted {
+        /// Its number.
+        contract: ContractId,
+    },
+    /// A node said how a workload does.
+    WorkloadReported {
+        /// Its number.
+        contract: ContractId,
+        /// The node.
+        node: NodeId,
+    },
+    /// A feed posted what a token is worth.
+    PricePosted {
+        /// The feed.
+        feed: AccountId,
+        /// What it said.
+        posted: TokenPrice,
+        /// What the ledger says from now on.
+        price: TokenPrice,
     },
 }
 

@@ -9,11 +9,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
 use crate::object::{
-    Account, Beacon, Candidate, EpochState, Farm, Grid, Node, Object, Parameters, Seats,
-    StorageContract, Tally, Totals, Twin,
+    Account, Admitted, Assembly, Ballot, Beacon, BillLine, Candidate, Contract, EpochState, Farm,
+    Grid, Label, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally,
+    Totals, Twin, Voice,
 };
-use crate::object::{Admitted, Assembly, Ballot, Proposal, Recovery, Subject, Voice};
-
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
 /// | tag | key | object |
@@ -28,7 +27,7 @@ use crate::object::{Admitted, Assembly, Ballot, Proposal, Recovery, Subject, Voi
 /// | 7 | `FarmOf(account, i)`, i below `Account::farms` | [`FarmId`] |
 /// | 8 | `Node(id)` | [`Node`] |
 /// | 9 | `NodeAt(i)`, i below `Totals::nodes` | [`NodeId`] |
-/// | 10 | `Contract(id)`, 1 to `Totals::contracts` | [`StorageContract`] |
+/// | 10 | `Contract(id)`, 1 to `Totals::contracts` | [`Contract`] |
 /// | 11 | `ContractOf(account, i)`, i below `Account::contracts` | [`ContractId`] |
 /// | 12 | `Epoch` | [`EpochState`] |
 /// | 13 | `Beacon` | [`Beacon`] |
@@ -44,6 +43,9 @@ use crate::object::{Admitted, Assembly, Ballot, Proposal, Recovery, Subject, Voi
 /// | 0 | `Proposal(i)`, i below `Totals::proposals` | [`Proposal`] |
 /// | 0 | `Ballot(proposal, account)` | [`Ballot`] |
 /// | 0 | `Admitted(subject)` | [`Admitted`] |
+/// | 12 | `Bill(contract, i)`, i below `Contract::bills` | [`BillLine`] |
+/// | 13 | `Name(label)` of a contract that is not closed | [`ContractId`] |
+/// | 14 | `Price`, once a feed has posted | [`PriceState`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -73,6 +75,9 @@ pub enum Key {
     Proposal(u64),
     Ballot(u64, AccountId),
     Admitted(Subject),
+    Bill(ContractId, u32),
+    Name(Label),
+    Price,
 }
 
 impl Key {
@@ -224,6 +229,12 @@ pub struct BallotOf(pub u64, pub AccountId);
 /// Looks up what was decided about a subject.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmittedAs(pub Subject);
+/// Looks up a line of a contract's bill, from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct BillAt(pub ContractId, pub u32);
+/// Looks up what the feeds say that a token is worth.
+#[derive(Clone, Copy, Debug)]
+pub struct ThePrice;
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -236,7 +247,7 @@ lookup! {
     FarmOf => FarmId, |this| Key::FarmOf(this.0, this.1);
     NodeId => Node, |this| Key::Node(*this);
     NodeAt => NodeId, |this| Key::NodeAt(this.0);
-    ContractId => StorageContract, |this| Key::Contract(*this);
+    ContractId => Contract, |this| Key::Contract(*this);
     ContractOf => ContractId, |this| Key::ContractOf(this.0, this.1);
     TheEpoch => EpochState, |_this| Key::Epoch;
     TheBeacon => Beacon, |_this| Key::Beacon;
@@ -252,6 +263,9 @@ lookup! {
     ProposalAt => Proposal, |this| Key::Proposal(this.0);
     BallotOf => Ballot, |this| Key::Ballot(this.0, this.1);
     AdmittedAs => Admitted, |this| Key::Admitted(this.0);
+    BillAt => BillLine, |this| Key::Bill(this.0, this.1);
+    Label => ContractId, |this| Key::Name(this.clone());
+    ThePrice => PriceState, |_this| Key::Price;
 }
 
 #[cfg(test)]
@@ -302,6 +316,9 @@ mod tests {
             Key::Proposal(9),
             Key::Ballot(10, account),
             Key::Admitted(Subject::Validator(PublicKey([11; 32]))),
+            Key::Bill(ContractId(6), 7),
+            Key::Name("z".repeat(48).parse().unwrap()),
+            Key::Price,
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

@@ -23,6 +23,7 @@
 
 mod apply;
 pub mod beacon;
+pub mod bill;
 mod block;
 mod committee;
 mod error;
@@ -36,7 +37,7 @@ pub mod mint;
 mod object;
 mod overlay;
 pub mod phonebook;
-mod price;
+pub mod price;
 mod state;
 mod transaction;
 pub mod witness;
@@ -49,29 +50,30 @@ pub use committee::{candidates, committee_of, followers_of};
 pub use error::{BlockError, Fault, GenesisError, MintError, ProofError, Refusal, StateError};
 pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
-pub use key::{AdmittedAs, BallotOf, HandleAt, ProposalAt, RecoveryOf, TheAssembly, VoiceOf};
 pub use key::{
-    CandidateAt, CandidateBy, CandidateOf, ContractOf, FarmOf, Handle, Key, Lookup, NoHandle,
-    NodeAt, TallyOf, TheBeacon, TheEpoch, TheGrid, TheParameters, TheSeats, TheTotals, TwinOf,
+    AdmittedAs, BallotOf, BillAt, CandidateAt, CandidateBy, CandidateOf, ContractOf, FarmOf,
+    Handle, HandleAt, Key, Lookup, NoHandle, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly,
+    TheBeacon, TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
 pub use map::{Map, Proof};
 pub use object::{
-    Account, Address, Addresses, AnyObject, BackingNodes, Beacon, Candidate, Capacity,
-    CapacityRules, ContractState, ContractStatus, EpochState, Failures, Farm, FarmName, Fees,
-    Finding, Grid, GridKind, Heard, Independence, KeyRole, Node, NodeState, Object, Parameters,
-    PastEpoch, Places, Prices, Record, Release, Seat, SeatList, SeatRules, Seats, SeatsBy,
-    Standing, StorageContract, Tally, Totals, Turn, Twin, TwinKey, TwinKeys, Verdict, Verdicts,
-    WHOLE, WitnessRecord, are_dialable, capacity_units, place_bytes, proven_units,
-};
-pub use object::{
-    Admission, Admitted, Amendment, Assembly, Ballot, Count, Entry, GovernanceRules, House,
-    NextRules, PhonebookRules, Policy, Proposal, ProposalState, Recovery, RecoveryPlan,
-    RuleVersion, Side, Subject, TwinState, Voice,
+    Account, Address, Addresses, Admission, Admitted, Amendment, Answer, AnyObject, Assembly,
+    BackingNodes, Ballot, Beacon, BillEntry, BillLine, Candidate, Capacity, CapacityRules, Cause,
+    Commitment, Contract, ContractKind, ContractRules, ContractState, ContractStatus, Count,
+    Deposit, Entry, EpochState, Failures, Farm, FarmName, FeedRules, Fees, Finding, Formula, Gang,
+    GovernanceRules, Grace, GraceRules, Grid, GridKind, Heard, House, Independence, Item, KeyRole,
+    Label, Lock, MONTH_MS, MicroUsd, NextRules, NoLabel, Node, NodeState, Object, Parameters, Part,
+    Parts, PastEpoch, Pay, PhonebookRules, Places, Policy, Post, PriceState, Prices, Progress,
+    Proposal, ProposalState, Purse, Reason, Recall, Record, Recovery, RecoveryPlan, Refund,
+    Release, Rent, Resources, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service,
+    Shape, Shares, Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice,
+    TokenSource, Totals, Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE,
+    WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
 };
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{
-    Action, AdmissionOrder, JoinToken, NewBallot, NewCandidate, NewContract, NewProposal,
-    NewRecovery, NodeOffer, Possession, RecoveryConsent, RecoveryVeto, SignedJoinToken,
-    SignedTransaction, Transaction, Verified,
+    Action, AdmissionOrder, JoinToken, NewBallot, NewCandidate, NewContract, NewKind, NewProposal,
+    NewRecovery, NewService, NewStorage, NewWorkload, NodeOffer, Possession, RecoveryConsent,
+    RecoveryVeto, Report, SignedJoinToken, SignedTransaction, Transaction, Verified,
 };

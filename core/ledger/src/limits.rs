@@ -66,6 +66,27 @@ pub const WITNESSES_MAX: usize = 16;
 /// Steps of the beacon: about 0.3 s of one core, spent again by all who check the first block of an
 /// epoch.
 pub const BEACON_STEPS_MAX: u32 = 1 << 22;
+/// Most that a unit may cost, in micro-USD: 4 USD an hour for one CU. With [`CONTRACT_BYTES_MAX`],
+/// [`CONTRACT_PERIOD_MS_MAX`] and [`PLACES_MAX`] a price is still computed in 128 bits.
+pub const UNIT_PRICE_MAX: u64 = 1 << 22;
+/// Most that a token may be worth, in micro-USD: a million USD.
+pub const TOKEN_PRICE_MAX: u64 = 1_000_000_000_000;
+/// Tiers of discounts.
+pub const COMMITMENTS_MAX: usize = 8;
+/// Accounts that post the price of a token; a median of so many is hard to buy.
+pub const FEEDS_MAX: usize = 32;
+/// Contracts made, or broken off, by one transaction: bounds what one may make the ledger do.
+pub const GANG_MAX: usize = 32;
+/// Bytes of the label of a name contract; with its tag and length it fits a key.
+pub const LABEL_BYTES_MAX: usize = 48;
+/// Bytes of a node's words on why a workload was rejected or failed.
+pub const FAULT_BYTES_MAX: usize = 128;
+/// Cores of a workload, in thousandths: 1,024 whole ones.
+pub const WORKLOAD_CORES_MILLI_MAX: u64 = 1_024_000;
+/// Memory of a workload: 64 TiB.
+pub const WORKLOAD_MEMORY_MAX: Bytes = Bytes(1 << 46);
+/// IPv4 addresses of a workload.
+pub const WORKLOAD_IPV4_MAX: u32 = 256;
 
 /// Seats of one term: as the engine takes, and two sets of them fit one object.
 pub const SEATS_MAX: usize = 96;
@@ -111,10 +132,12 @@ pub const SEED_AMOUNT_MAX: Amount = Amount(100_000 * Amount::UNITS_PER_TFT);
 pub const PLAN_YEARS_MAX: u8 = 50;
 
 const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BYTES_MAX);
-const _: () = assert!(PLACES_MAX * 32 + 512 <= VALUE_BYTES_MAX);
+// A contract has an id and a stand for each place.
+const _: () = assert!(PLACES_MAX * (32 + 20) + 1024 <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX + 512 <= TRANSACTION_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 const _: () =
     assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 168 + ADMITTED_MAX * 33 + 4096 <= GENESIS_BYTES_MAX);
 const _: () = assert!(2 * (SEATS_MAX * (32 + 2 * (4 + TEXT_BYTES_MAX)) + 4) + 8 <= VALUE_BYTES_MAX);
 const _: () = assert!(HANDLE_BYTES_MAX + 8 <= KEY_BYTES_MAX);
+const _: () = assert!(LABEL_BYTES_MAX + 5 <= KEY_BYTES_MAX);

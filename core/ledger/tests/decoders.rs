@@ -36,7 +36,7 @@ fn one_of(text: &str, index: Index) -> Vec<u8> {
 
 /// Valid bytes with a few changed, cut off or put in.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
-    let sources = any::<(u8, Index)>().prop_map(|(file, index)| match file % 9 {
+    let sources = any::<(u8, Index)>().prop_map(|(file, index)| match file % 12 {
         0 => one_of(include_str!("golden/objects.hex"), index),
         1 => one_of(include_str!("golden/proof.hex"), index),
         2 => one_of(include_str!("golden/genesis.hex"), index),
@@ -45,6 +45,9 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         5 => one_of(include_str!("golden/govern-transaction.hex"), index),
         6 => one_of(include_str!("golden/govern-objects.hex"), index),
         7 => one_of(include_str!("golden/govern-events.hex"), index),
+        8 => one_of(include_str!("golden/contracts.hex"), index),
+        9 => one_of(include_str!("golden/bills.hex"), index),
+        10 => one_of(include_str!("golden/price.hex"), index),
         _ => one_of(include_str!("golden/transaction.hex"), index),
     });
     let changes = proptest::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 0..4);

@@ -6,11 +6,12 @@ mod common;
 
 use acre_codec::{Blob, List, encode, golden};
 use acre_ledger::{
-    Account, Action, Beacon, Candidate, ContractState, EpochState, Event, Failures, Farm, Finding,
-    Genesis, Grid, GridKind, Heard, Key, KeyRole, Map, NewCandidate, NewContract, Node, NodeState,
-    Parameters, PastEpoch, Payload, Receipt, Record, RecoveryPlan, Release, Seat, Seats,
-    SignedJoinToken, SignedTransaction, Standing, StorageContract, Tally, Totals, Transaction,
-    Turn, Twin, TwinKey, TwinState, Verdict, WitnessRecord,
+    Account, Action, Beacon, Candidate, EpochState, Event, Failures, Farm, Finding, Genesis, Grid,
+    GridKind, Heard, Key, KeyRole, Map, MicroUsd, NewCandidate, NewContract, NewKind, NewService,
+    NewStorage, NewWorkload, Node, NodeState, Parameters, PastEpoch, Payload, Receipt, Record,
+    RecoveryPlan, Release, Report, Resources, Seat, Seats, SignedJoinToken, SignedTransaction,
+    Standing, Tally, TokenPrice, Totals, Transaction, Turn, Twin, TwinKey, TwinState, Verdict,
+    WitnessRecord,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, Height, NodeId, Profile,
@@ -50,6 +51,18 @@ fn nodes(numbers: &[u8]) -> acre_ledger::Places {
     List::new(numbers.iter().map(|n| NodeId([*n; 32])).collect()).unwrap()
 }
 
+fn new_contract(kind: NewKind) -> NewContract {
+    NewContract { kind, period_ms: 15, budget: Amount(33) }
+}
+
+fn resources() -> Resources {
+    Resources { storage: Bytes(5), cores_milli: 34, memory: Bytes(35), ipv4: 36 }
+}
+
+fn report(report: Report) -> Action {
+    Action::ReportWorkload { contract: ContractId(6), number: 37, traffic: Bytes(38), report }
+}
+
 fn actions() -> Vec<Action> {
     let (to, contract, farm) = (AccountId([5; 32]), ContractId(6), FarmId(7));
     let token = SignedJoinToken::new(token(Digest([1; 32]), 7, Some(NodeId([8; 32])), 9), &key(2));
@@ -67,13 +80,12 @@ fn actions() -> Vec<Action> {
             addresses: addresses(),
             state: NodeState::Draining,
         },
-        Action::CreateContract(NewContract {
+        Action::CreateContract(new_contract(NewKind::Storage(NewStorage {
             profile: Profile::Tiny,
             places: nodes(&[1, 2, 3]),
             bytes: Bytes(14),
-            period_ms: 15,
             writer: PublicKey([16; 32]),
-        }),
+        }))),
         Action::ExtendContract { contract, bytes: Bytes(17), period_ms: 18 },
         Action::ChangePlaces {
             contract,
@@ -106,6 +118,37 @@ fn actions() -> Vec<Action> {
         Action::LowerStake { validator: PublicKey([19; 32]), amount: Amount(28) },
         Action::LeaveSeats { validator: PublicKey([19; 32]) },
         Action::CollectStake { validator: PublicKey([19; 32]) },
+        Action::CreateGang {
+            contracts: List::new(vec![
+                new_contract(NewKind::Rent { node: NodeId([20; 32]) }),
+                new_contract(NewKind::Workload(NewWorkload {
+                    spec: Digest([21; 32]),
+                    node: NodeId([20; 32]),
+                    resources: resources(),
+                    traffic: Bytes(22),
+                    hour_max: MicroUsd(23),
+                    deadline: UnixMs(24),
+                })),
+                new_contract(NewKind::Name("shop".parse().unwrap())),
+                new_contract(NewKind::Service(NewService {
+                    provider: to,
+                    terms: Digest([25; 32]),
+                    base_hour: MicroUsd(26),
+                    variable_hour: MicroUsd(27),
+                    deadline: UnixMs(28),
+                })),
+            ])
+            .unwrap(),
+        },
+        report(Report::Accepted),
+        report(Report::Rejected { reason: text("full") }),
+        report(Report::Running { evidence: Digest([29; 32]) }),
+        report(Report::Exited { code: 30 }),
+        report(Report::Failed { reason: text("no disk") }),
+        report(Report::Traffic),
+        Action::AcceptService { contract },
+        Action::BillService { contract, amount: MicroUsd(31) },
+        Action::PostPrice { price: TokenPrice(32) },
     ]
 }
 
@@ -171,7 +214,8 @@ fn object_of_every_type() {
         site: text("barn"),
         country: "BE".parse().unwrap(),
         capacity: capacity(4),
-        reserved: Bytes(5),
+        reserved: resources(),
+        rented: Some(ContractId(5)),
         addresses: addresses(),
         state: NodeState::Retired,
         registered: time,
@@ -179,19 +223,6 @@ fn object_of_every_type() {
         verified: capacity(3),
         record: Record { due: 28, up: 29, failed: 30, epochs: 31, last: Some(Epoch(54)) },
         witnessing: WitnessRecord { last: Some(Epoch(32)), reports: 33, verdicts: 34, off: 35 },
-    };
-    let contract = |state| StorageContract {
-        id: ContractId(6),
-        owner: id,
-        writer: PublicKey([7; 32]),
-        profile: Profile::Tiny,
-        places: nodes(&[1, 2, 3, 4]),
-        bytes: Bytes(8),
-        created: time,
-        settled: UnixMs(9),
-        expires: UnixMs(10),
-        escrow: Amount(11),
-        state,
     };
     let totals = Totals {
         minted: Amount(12),
@@ -264,8 +295,6 @@ fn object_of_every_type() {
             }),
             encode(&Farm { name: text("hill"), owner: id, payout: AccountId([26; 32]) }),
             encode(&node),
-            encode(&contract(ContractState::Open)),
-            encode(&contract(ContractState::Closed { at: time })),
             encode(&totals),
             encode(&Parameters::default()),
             encode(&grid),
@@ -301,6 +330,9 @@ fn key_of_every_kind() {
         Key::Candidate(PublicKey([8; 32])),
         Key::CandidateAt(9),
         Key::CandidateOf(id),
+        Key::Bill(ContractId(8), 9),
+        Key::Name("shop".parse().unwrap()),
+        Key::Price,
     ];
     check(include_str!("golden/keys.hex"), &keys.map(|key| key.to_bytes()));
 }
@@ -367,6 +399,10 @@ fn event_of_every_kind_and_receipt() {
             joined: List::new(vec![validator]).unwrap(),
             left: List::new(vec![PublicKey([17; 32])]).unwrap(),
         },
+        Event::ContractAccepted { contract },
+        Event::ContractStarted { contract },
+        Event::WorkloadReported { contract, node: NodeId([17; 32]) },
+        Event::PricePosted { feed: id, posted: TokenPrice(18), price: TokenPrice(19) },
     ];
     let mut all: Vec<_> = events.iter().map(encode).collect();
     let transaction = Digest([11; 32]);

@@ -6,11 +6,11 @@ mod common;
 use acre_codec::{Blob, List, encode, golden};
 use acre_crypto::Domain;
 use acre_ledger::{
-    Action, Admission, AdmissionOrder, Admitted, Amendment, Assembly, Ballot, CapacityRules, Count,
-    Entry, Event, Fees, GovernanceRules, Key, KeyRole, NewBallot, NewProposal, NewRecovery,
-    Parameters, PhonebookRules, Policy, Possession, Prices, Proposal, ProposalState, Recovery,
-    RecoveryConsent, RecoveryPlan, RecoveryVeto, SeatRules, Side, SignedTransaction, Subject,
-    Transaction, TwinKey, TwinKeys, Voice,
+    Action, Admission, AdmissionOrder, Admitted, Amendment, Assembly, Ballot, CapacityRules,
+    ContractRules, Count, Entry, Event, Fees, GovernanceRules, GraceRules, Key, KeyRole, NewBallot,
+    NewProposal, NewRecovery, Parameters, PhonebookRules, Policy, Possession, Prices, Proposal,
+    ProposalState, Recovery, RecoveryConsent, RecoveryPlan, RecoveryVeto, SeatRules, Side,
+    SignedTransaction, Subject, Transaction, TwinKey, TwinKeys, Voice,
 };
 use acre_types::{AccountId, Amount, Digest, Height, NodeId, PublicKey, Signature, UnixMs};
 
@@ -43,6 +43,8 @@ fn amendments() -> Vec<Amendment> {
         Amendment::Governance(GovernanceRules::default()),
         Amendment::Phonebook(PhonebookRules::default()),
         Amendment::Admission(admission),
+        Amendment::Grace(GraceRules::default()),
+        Amendment::Contracts(ContractRules::default()),
         Amendment::Rules { version: 5, at_height: Height(6) },
         Amendment::Admit(Subject::Farmer(ID)),
         Amendment::Revoke(Subject::Validator(KEY)),

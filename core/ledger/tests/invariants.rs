@@ -16,9 +16,12 @@ mod plain;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use acre_codec::List;
+use acre_ledger::bill::{self, Book, Kept};
 use acre_ledger::{
-    AnyObject, CapacityRules, ContractState, Fees, Key, NodeState, Parameters, PhonebookRules,
-    Prices, State, apply_block, apply_payload, build_block,
+    AnyObject, BillAt, CapacityRules, Commitment, Contract, ContractState, Fees, Key, MicroUsd,
+    NodeState, Parameters, PhonebookRules, Prices, State, TokenPrice, TokenSource, apply_block,
+    apply_payload, build_block,
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
@@ -26,15 +29,20 @@ use proptest::test_runner::{Config, TestRunner};
 
 use common::{account, genesis, key, node};
 use ops::{NODES, Op, PEOPLE, Twist, first_places, id_of, op, twist};
-use plain::{FEE, FEE_BYTE, FOUNDATION, PRICE, Plain};
+use plain::{DISCOUNT, DISCOUNT_MS, FEE, FEE_BYTE, FOUNDATION, PRICE, Plain, TOKEN};
 
 const GRANT: u64 = 1_000_000_000;
 
 fn parameters() -> Parameters {
-    let price = u64::try_from(PRICE).unwrap();
     Parameters {
         fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
-        prices: Prices { storage_tib_hour: Amount(price) },
+        prices: Prices {
+            storage_tib_hour: MicroUsd(PRICE),
+            commitments: List::new(vec![Commitment { ms: DISCOUNT_MS, percent: DISCOUNT }])
+                .unwrap(),
+            token: TokenSource::Fixed(TokenPrice(TOKEN)),
+            ..Prices::default()
+        },
         capacity: CapacityRules { beacon_steps: 3, ..CapacityRules::default() },
         phonebook: PhonebookRules { deposit: Amount(0), ..PhonebookRules::default() },
         ..Parameters::default()
@@ -92,7 +100,7 @@ fn same(plain: &Plain, state: &State) -> Result<(), TestCaseError> {
         let held = state.read(&node(number)).unwrap();
         prop_assert_eq!(held.is_some(), plain.nodes.contains_key(&number));
         if let (Some(held), Some(wanted)) = (held, plain.nodes.get(&number)) {
-            prop_assert_eq!(held.reserved.0, wanted.reserved);
+            prop_assert_eq!(held.reserved.storage.0, wanted.reserved);
             prop_assert_eq!(held.capacity.storage.0, wanted.storage);
             prop_assert_eq!(held.operator, account(wanted.operator));
             let state = [NodeState::Active, NodeState::Draining, NodeState::Retired];
@@ -101,15 +109,35 @@ fn same(plain: &Plain, state: &State) -> Result<(), TestCaseError> {
     }
     for (number, wanted) in (1..).zip(&plain.contracts) {
         let held = state.read(&ContractId(number)).unwrap().unwrap();
-        prop_assert_eq!(held.escrow.0, wanted.escrow);
-        prop_assert_eq!(held.bytes.0, wanted.bytes);
+        let purses = (held.escrow.0, held.listed.0, held.deposit.0);
+        prop_assert_eq!(purses, (wanted.escrow, wanted.listed, wanted.deposit));
+        prop_assert_eq!(held.storage().unwrap().bytes.0, wanted.bytes);
         prop_assert_eq!(held.expires.0, wanted.expires);
         prop_assert_eq!(held.settled.0, wanted.settled);
         prop_assert_eq!(held.state == ContractState::Open, wanted.is_open);
         let places: Vec<_> = wanted.places.iter().map(|place| node(*place)).collect();
-        prop_assert_eq!(held.places.to_vec(), places);
+        prop_assert_eq!(held.nodes(), places);
+        bill_adds_up(state, &held)?;
     }
     prop_assert_eq!(totals.contracts, u64::try_from(plain.contracts.len()).unwrap());
+    Ok(())
+}
+
+/// L8: each line computes to itself and moves as much as it takes, and what the lines put into the
+/// contract is what it holds.
+fn bill_adds_up(state: &State, contract: &Contract) -> Result<(), TestCaseError> {
+    let mut ledger = bill::Ledger::default();
+    for number in 0..contract.bills {
+        let line = state.read(&BillAt(contract.id, number)).unwrap().unwrap();
+        prop_assert_eq!(bill::recompute(&line), Some(line.clone()), "L8");
+        ledger.add(&line);
+        prop_assert_eq!(ledger.sum(), 0, "L8");
+    }
+    let kept = |purse| ledger.of(Book::Purse(purse));
+    prop_assert_eq!(kept(Kept::Time), i128::from(contract.escrow.0), "L8");
+    prop_assert_eq!(kept(Kept::Use), i128::from(contract.usage.0), "L8");
+    prop_assert_eq!(kept(Kept::Grace), i128::from(contract.deposit.0), "L8");
+    prop_assert_eq!(state.read(&BillAt(contract.id, contract.bills)).unwrap(), None);
     Ok(())
 }
 
@@ -120,7 +148,6 @@ fn adds_up(state: &State) -> Result<(), TestCaseError> {
         let key: Key = acre_codec::decode(key).unwrap();
         match AnyObject::decode(&key, value).unwrap() {
             AnyObject::Account(account) => balances += account.balance.0,
-            AnyObject::StorageContract(contract) => escrow += contract.escrow.0,
             AnyObject::Twin(twin) => escrow += twin.deposit.0,
             AnyObject::Voice(voice) => escrow += voice.amount.0,
             AnyObject::Proposal(proposal) => escrow += proposal.deposit.0,
@@ -128,6 +155,7 @@ fn adds_up(state: &State) -> Result<(), TestCaseError> {
                 let releases = candidate.releases.iter().map(|release| release.amount.0);
                 escrow += candidate.stake.0 + releases.sum::<u64>();
             }
+            AnyObject::Contract(contract) => escrow += contract.held().unwrap().0,
             _ => {}
         }
     }

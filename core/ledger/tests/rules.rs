@@ -7,9 +7,10 @@ mod common;
 use acre_codec::{Blob, List};
 use acre_ledger::{
     Action, BlockError, ContractOf, ContractStatus, Event, Fault, GenesisError, GridKind,
-    JoinToken, Key, KeyRole, NewContract, NodeAt, NodeState, Parameters, Payload, Places, Proof,
-    Refusal, SignedJoinToken, SignedTransaction, State, StateError, TwinKey, Verified, apply_block,
-    check_tx, limits, proven, storage_price,
+    JoinToken, Key, KeyRole, NewContract, NewKind, NewStorage, NodeAt, NodeState, Parameters,
+    Payload, Places, Proof, Refusal, Resources, SignedJoinToken, SignedTransaction, State,
+    StateError, TokenPrice, TwinKey, Verified, apply_block, check_tx, limits, proven,
+    storage_price,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, FarmId, Height, Profile, PublicKey, UnixMs,
@@ -26,13 +27,11 @@ fn places(numbers: impl IntoIterator<Item = u8>) -> Places {
 }
 
 fn contract(profile: Profile, numbers: impl IntoIterator<Item = u8>, bytes: u64) -> Action {
-    Action::CreateContract(NewContract {
-        profile,
-        places: places(numbers),
-        bytes: Bytes(bytes),
-        period_ms: 1_000_000,
-        writer: PublicKey([9; 32]),
-    })
+    let writer = PublicKey([9; 32]);
+    let storage = NewStorage { profile, places: places(numbers), bytes: Bytes(bytes), writer };
+    let (period_ms, budget) = (1_000_000, Amount(u64::MAX));
+    let kind = NewKind::Storage(storage);
+    Action::CreateContract(NewContract { kind, period_ms, budget })
 }
 
 #[test]
@@ -256,7 +255,9 @@ fn contract_keeps_its_limits() {
     let new = |places: Places, bytes: Bytes, period_ms: u64| {
         let writer = PublicKey([9; 32]);
         let profile = Profile::Tiny;
-        Action::CreateContract(NewContract { profile, places, bytes, period_ms, writer })
+        let kind = NewKind::Storage(NewStorage { profile, places, bytes, writer });
+        let budget = Amount(u64::MAX);
+        Action::CreateContract(NewContract { kind, period_ms, budget })
     };
     let three = || places(101..=103);
     let mut refused = |action: Action, wanted: Refusal| {
@@ -314,9 +315,13 @@ fn contract_reserves_pays_by_time_and_refunds_the_rest() {
     let created = grid.submit(grid.signed(1, contract(Profile::Ten, 101..=110, 8_000_000)));
     let fee = created.unwrap().receipts[0].fee.0;
     let held = grid.state.read(&ContractId(1)).unwrap().unwrap();
-    let price =
-        storage_price(&grid.state.parameters().unwrap(), Bytes(1_000_000), 10, 1_000_000).unwrap();
-    assert_eq!((held.escrow, grid.balance(account(1))), (price, before - fee - price.0));
+    let parameters = grid.state.parameters().unwrap();
+    let (token, share) = (TokenPrice(80_000), Bytes(1_000_000));
+    let price = storage_price(&parameters, token, share, 10, 1_000_000).unwrap();
+    // Grace is twice a twentieth of the period.
+    let deposit = price.0.div_ceil(10);
+    assert_eq!((held.escrow, held.deposit), (price, Amount(deposit)));
+    assert_eq!(grid.balance(account(1)), before - fee - price.0 - deposit);
     assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().free(), Bytes(0));
     assert_eq!(grid.state.read(&ContractOf(account(1), 0)).unwrap(), Some(ContractId(1)));
     let full = grid.act(1, contract(Profile::Ten, 101..=110, 8)).unwrap_err();
@@ -330,7 +335,7 @@ fn contract_reserves_pays_by_time_and_refunds_the_rest() {
     assert_eq!(grid.balance(FOUNDATION), foundation);
     let farms: u64 = (201..=210).map(|n| grid.balance(account(n))).sum();
     assert_eq!(farms, due - foundation);
-    let refund = Amount(price.0 - due);
+    let refund = Amount(price.0 - due + deposit);
     let places = places(101..=110);
     assert_eq!(events[1], Event::ContractClosed { contract: ContractId(1), refund, places });
     assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().free(), Bytes(1_000_000));
@@ -343,13 +348,15 @@ fn expired_contract_is_extended_at_full_price_or_closed_by_anyone() {
     let mut grid = Grid::with_farms(4);
     grid.act(1, contract(Profile::Tiny, 101..=103, 1_000_000)).unwrap();
     let id = ContractId(1);
-    grid.now += 2_000_000;
+    let expires = grid.now + 1_000_000;
+    grid.now = expires + 40_000;
     let held = grid.state.read(&id).unwrap().unwrap();
-    assert_eq!(held.status(UnixMs(grid.now)), ContractStatus::Expired);
+    let until = UnixMs(expires + 50_000);
+    assert_eq!(held.status(UnixMs(grid.now)), ContractStatus::Frozen { until });
     let extend = |period_ms| Action::ExtendContract { contract: id, bytes: Bytes(0), period_ms };
-    let short = grid.act(1, extend(1_000_000)).unwrap_err();
+    let short = grid.act(1, extend(30_000)).unwrap_err();
     assert!(matches!(short, Refusal::OutOfRange { .. }), "must reach past now");
-    grid.act(1, extend(1_500_000)).unwrap();
+    grid.act(1, extend(500_000)).unwrap();
     let held = grid.state.read(&id).unwrap().unwrap();
     assert_eq!(held.status(UnixMs(grid.now)), ContractStatus::Live);
     grid.now += 1_000_000;
@@ -373,8 +380,8 @@ fn spare_takes_a_dead_primarys_position() {
     let (left, joined) = (places([101]), places([105]));
     assert_eq!(events, [Event::PlacesChanged { contract: id, left, joined }]);
     let held = grid.state.read(&id).unwrap().unwrap();
-    assert_eq!(held.places, places([104, 102, 103, 105]));
-    assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().reserved, Bytes(0));
+    assert_eq!(held.nodes(), &*places([104, 102, 103, 105]));
+    assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().reserved, Resources::default());
 }
 
 #[test]

@@ -202,14 +202,14 @@ impl Client {
         blocking(&self.core.working, move |handle| {
             let volumes = handle.block_on(core.refresh())?;
             let info = |volume: &Arc<Volume>| {
-                let contract = volume.contract();
+                let (contract, storage) = (volume.contract(), volume.storage());
                 let view = View::open(&core, volume, handle).ok();
                 VolumeInfo {
                     contract: volume.id,
                     profile: volume.profile,
-                    reserved: contract.bytes,
+                    reserved: storage.bytes,
                     expires: contract.expires,
-                    places: contract.places.to_vec(),
+                    places: storage.places.to_vec(),
                     content: view.map(|view| view.space.names.totals()),
                 }
             };

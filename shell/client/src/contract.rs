@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use acre_chain::Refused;
 use acre_codec::List;
-use acre_ledger::{Action, NewContract, NodeState, SignedTransaction, place_bytes, storage_price};
+use acre_ledger::price::{PlaceTerms, WHOLE_WEIGHT, quote};
+use acre_ledger::{
+    Action, Capacity, NewContract, NewKind, NewStorage, NodeState, SignedTransaction, place_bytes,
+};
 use acre_net::rpc::{Caller, Message};
 use acre_store::machine::placement::{Candidate, Placement, choose};
 use acre_store::protocol::{Reply, Request, decode_reply};
@@ -81,32 +84,37 @@ async fn prepare(
         }
     };
     let places = [placement.primaries, placement.spares].concat();
-    check_funds(core, profile, places.len(), bytes).await?;
     let ordinal = core.ledger.account(core.account).await?.contracts;
     let writer = core.identity.volume(ordinal).writer();
     let places = List::new(places).expect("no profile has more places than a contract takes");
-    let new = NewContract { profile, places, bytes, period_ms: PERIOD_MS, writer };
+    let kind = NewKind::Storage(NewStorage { profile, places, bytes, writer });
+    let new = NewContract { kind, period_ms: PERIOD_MS, budget: Amount(u64::MAX) };
+    let budget = check_funds(core, &new, bytes).await?;
+    let new = NewContract { budget, ..new };
     let key = core.identity.account();
     let actions = [Action::CreateContract(new)];
     let signed = core.ledger.prepare(core.account, &key, &actions).await?;
     signed.into_iter().next().ok_or(ClientError::Closed)
 }
 
-async fn check_funds(
-    core: &Core,
-    profile: Profile,
-    places: usize,
-    bytes: Bytes,
-) -> Result<(), ClientError> {
+/// The most that the contract may cost: as if every place were certified. The account must hold it.
+async fn check_funds(core: &Core, new: &NewContract, bytes: Bytes) -> Result<Amount, ClientError> {
     let parameters = core.ledger.parameters().await?;
+    let token = core.ledger.token_price().await?;
     let held = core.ledger.account(core.account).await?.balance;
-    let share = place_bytes(profile, bytes);
-    let price = storage_price(&parameters, share, places, PERIOD_MS);
-    let wanted = price.and_then(|price| price.checked_add(FEE_ROOM)).unwrap_or(Amount(u64::MAX));
+    let places = match &new.kind {
+        NewKind::Storage(storage) => storage.places.len(),
+        _ => 0,
+    };
+    let weight = WHOLE_WEIGHT + u32::from(parameters.prices.certified_permille);
+    let place = PlaceTerms { weight, capacity: Capacity::default() };
+    let price = quote(&parameters, token, new, &vec![place; places]).ok();
+    let budget = price.and_then(|quote| quote.total()).unwrap_or(Amount(u64::MAX));
+    let wanted = budget.checked_add(FEE_ROOM).unwrap_or(Amount(u64::MAX));
     if held < wanted {
         return Err(ClientError::NotEnoughFunds { held, wanted, bytes });
     }
-    Ok(())
+    Ok(budget)
 }
 
 /// Places for a contract, all of which answer now.

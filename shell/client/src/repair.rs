@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use acre_codec::List;
-use acre_ledger::{Action, place_bytes};
+use acre_ledger::Action;
 use acre_store::machine::{
     Decode, Event, Operation, Rebuilt, RepairReport as Pass, RepairSpec, Trust, Urgency, When,
 };
@@ -162,21 +162,21 @@ async fn replace(
     volume: &Arc<Volume>,
     silent: &[NodeId],
 ) -> Result<Vec<(NodeId, NodeId)>, ClientError> {
-    let contract = volume.contract();
+    let storage = volume.storage();
     let nodes = core.nodes();
-    let kept = contract.places.iter().filter(|place| !silent.contains(place));
+    let kept = storage.places.iter().filter(|place| !silent.contains(place));
     let kept: Vec<_> = kept.filter_map(|place| nodes.get(place)).collect();
-    let share = place_bytes(contract.profile, contract.bytes);
+    let share = storage.place_bytes();
     let mut sites: BTreeSet<String> =
         kept.iter().map(|node| node.site.as_str().to_owned()).collect();
     let mut operators: BTreeSet<_> = kept.iter().map(|node| node.operator).collect();
-    let fresh = contract::candidates(core, |node| !contract.places.contains(&node));
+    let fresh = contract::candidates(core, |node| !storage.places.contains(&node));
     let answering: BTreeMap<NodeId, bool> =
         contract::probe(&core.caller, fresh.iter().map(|fresh| fresh.node).collect())
             .await
             .into_iter()
             .collect();
-    let one_operator_may = contract.profile == acre_types::Profile::Tiny;
+    let one_operator_may = storage.profile == acre_types::Profile::Tiny;
     let mut pairs = Vec::new();
     let mut silent = silent.iter();
     for fresh in fresh {

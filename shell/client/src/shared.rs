@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
-use acre_ledger::{ContractState, Node, StorageContract};
+use acre_ledger::{Contract, ContractState, Node};
 use acre_net::StaticBook;
 use acre_net::rpc::Caller;
 use acre_store::keys::Identity;
@@ -107,13 +107,14 @@ impl Core {
         Ok(())
     }
 
-    fn volume(self: &Arc<Self>, contract: StorageContract, ordinals: u32) -> Option<Volume> {
+    fn volume(self: &Arc<Self>, contract: Contract, ordinals: u32) -> Option<Volume> {
         let id = contract.id;
-        let Some(keys) = self.identity.find_volume(&contract.writer, ordinals) else {
+        let storage = contract.storage()?.clone();
+        let Some(keys) = self.identity.find_volume(&storage.writer, ordinals) else {
             tracing::warn!(contract = %id, "a contract of this account has another writer");
             return None;
         };
-        match Volume::new(self, contract, keys) {
+        match Volume::new(self, contract, &storage, keys) {
             Ok(volume) => Some(volume),
             Err(error) => {
                 tracing::warn!(contract = %id, %error, "a contract has impossible places");

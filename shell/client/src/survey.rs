@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use acre_ledger::StorageContract;
+use acre_ledger::Storage;
 use acre_net::rpc::Caller;
 use acre_store::machine::{Condition, Places, Seen, Sighting, explain};
 use acre_store::protocol::{Reply, Request};
@@ -75,10 +75,10 @@ impl Surveyor {
     }
 
     /// How a volume is now. Never fails: a place that does not answer counts as lost.
-    pub async fn survey(&self, contract: &StorageContract) -> VolumeSurvey {
+    pub async fn survey(&self, id: ContractId, storage: &Storage) -> VolumeSurvey {
         let mut asking = JoinSet::new();
-        for node in contract.places.iter().copied() {
-            let (caller, id) = (self.caller.clone(), contract.id);
+        for node in storage.places.iter().copied() {
+            let caller = self.caller.clone();
             asking.spawn(async move { (node, list(&caller, node, id).await) });
         }
         let mut held: BTreeMap<PackId, Vec<(ShardIndex, NodeId)>> = BTreeMap::new();
@@ -87,20 +87,20 @@ impl Surveyor {
             let Some(shards) = shards else { continue };
             up.insert(node);
             for ShardId { pack, index } in shards {
-                if index.get() < contract.profile.shards() {
+                if index.get() < storage.profile.shards() {
                     held.entry(pack).or_default().push((index, node));
                 }
             }
         }
         let stored_bytes = self.stored_bytes(&held).await;
         VolumeSurvey {
-            contract: contract.id,
-            profile: contract.profile,
+            contract: id,
+            profile: storage.profile,
             places_up: up.len(),
-            places: contract.places.len(),
+            places: storage.places.len(),
             packs: u64::try_from(held.len()).unwrap_or(u64::MAX),
             stored_bytes,
-            safety: safety(contract, &held, &up),
+            safety: safety(storage, &held, &up),
         }
     }
 
@@ -138,14 +138,14 @@ impl Surveyor {
 }
 
 fn safety(
-    contract: &StorageContract,
+    storage: &Storage,
     held: &BTreeMap<PackId, Vec<(ShardIndex, NodeId)>>,
     up: &BTreeSet<NodeId>,
 ) -> Safety {
-    let Ok(places) = Places::new(contract.profile, contract.places.to_vec()) else {
+    let Ok(places) = Places::new(storage.profile, storage.places.to_vec()) else {
         return Safety::Empty;
     };
-    let full = u32::from(contract.profile.parity());
+    let full = u32::from(storage.profile.parity());
     let mut weakest: Option<u32> = None;
     let mut unreadable = 0_u64;
     for (pack, copies) in held {

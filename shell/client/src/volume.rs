@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use acre_chain::{ClientError as ChainError, LedgerClient, Refused};
 use acre_crypto::SigningKey;
-use acre_ledger::{Action, ContractStatus, StorageContract};
+use acre_ledger::{Action, Contract, ContractStatus, Storage};
 use acre_store::head::{Head, Position};
 use acre_store::keys::VolumeKeys;
 use acre_store::machine::{Event, HeadSeen, HeadSpec, MachineError, Operation, Places};
@@ -34,7 +34,8 @@ pub(crate) struct Volume {
     pub(crate) profile: Profile,
     pub(crate) keys: Arc<VolumeKeys>,
     pub(crate) party: Arc<Party>,
-    contract: Arc<Mutex<StorageContract>>,
+    /// About storage, always: the kind of a contract never changes.
+    contract: Arc<Mutex<Contract>>,
     places: Mutex<Places>,
     /// Held by whoever publishes a head or collects packs.
     pub(crate) writing: Arc<tokio::sync::Mutex<()>>,
@@ -51,11 +52,12 @@ pub(crate) struct Published {
 impl Volume {
     pub(crate) fn new(
         core: &Arc<Core>,
-        contract: StorageContract,
+        contract: Contract,
+        storage: &Storage,
         keys: VolumeKeys,
     ) -> Result<Self, MachineError> {
-        let places = Places::new(contract.profile, contract.places.to_vec())?;
-        let (id, profile) = (contract.id, contract.profile);
+        let places = Places::new(storage.profile, storage.places.to_vec())?;
+        let (id, profile) = (contract.id, storage.profile);
         let keys = Arc::new(keys);
         let (grow, asked) = mpsc::channel(64);
         let contract = Arc::new(Mutex::new(contract));
@@ -72,8 +74,14 @@ impl Volume {
         Ok(Self { id, profile, keys, party, contract, places, writing })
     }
 
-    pub(crate) fn contract(&self) -> StorageContract {
+    pub(crate) fn contract(&self) -> Contract {
         self.contract.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its contract reserves.
+    pub(crate) fn storage(&self) -> Storage {
+        let contract = self.contract.lock().unwrap_or_else(PoisonError::into_inner);
+        contract.storage().cloned().expect("a volume is about storage, always")
     }
 
     pub(crate) fn places(&self) -> Places {
@@ -81,8 +89,9 @@ impl Volume {
     }
 
     /// Takes over what the ledger says now.
-    pub(crate) fn update(&self, contract: StorageContract) {
-        if let Ok(places) = Places::new(contract.profile, contract.places.to_vec()) {
+    pub(crate) fn update(&self, contract: Contract) {
+        let Some(storage) = contract.storage() else { return };
+        if let Ok(places) = Places::new(storage.profile, storage.places.to_vec()) {
             *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
         }
         *self.contract.lock().unwrap_or_else(PoisonError::into_inner) = contract;
@@ -182,7 +191,7 @@ impl Volume {
     /// Reserves more than `bytes` plain bytes in all, ahead of need; best effort, as places say
     /// themselves when it is too little.
     pub(crate) async fn reserve(&self, bytes: Bytes) {
-        if self.contract().bytes < bytes {
+        if self.storage().bytes < bytes {
             let (done, is_done) = oneshot::channel();
             if self.party.grow.send(Growth { at_least: bytes, done }).await.is_ok() {
                 // Whether it worked shows when a place refuses.
@@ -204,7 +213,7 @@ pub(crate) struct Growth {
 struct Grower {
     ledger: LedgerClient,
     key: SigningKey,
-    contract: Arc<Mutex<StorageContract>>,
+    contract: Arc<Mutex<Contract>>,
     grown: Option<Instant>,
 }
 
@@ -220,7 +229,7 @@ impl Grower {
     async fn grow(&mut self, at_least: Bytes) -> bool {
         let (id, bytes) = {
             let contract = self.contract.lock().unwrap_or_else(PoisonError::into_inner);
-            (contract.id, contract.bytes)
+            (contract.id, contract.storage().map_or(Bytes(0), |storage| storage.bytes))
         };
         let is_same = self.grown.is_some_and(|grown| grown.elapsed() < GROWTH_SAME);
         if is_same && bytes >= at_least {

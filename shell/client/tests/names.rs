@@ -76,7 +76,7 @@ async fn names_are_listed_moved_merged_and_removed_over_all_volumes() {
     }
     let surveyor = Surveyor::new(Caller::new(endpoint, acre_client::SHARD));
     let contract = ledger.contract(ten.object.contract).await.unwrap().unwrap();
-    let seen = surveyor.survey(&contract).await;
+    let seen = surveyor.survey(contract.id, contract.storage().unwrap()).await;
     assert_eq!(seen.safety, Safety::Full { losses_survivable: 2 });
     assert!(seen.packs > 0 && seen.stored_bytes > 2_000_000, "{seen:?}");
 
@@ -88,7 +88,7 @@ async fn names_are_listed_moved_merged_and_removed_over_all_volumes() {
     let collected = removed.collected.unwrap();
     assert!(collected.packs > 0 && collected.unconfirmed.is_empty(), "{collected:?}");
     assert_eq!(client.stat(&object).await.unwrap_err().failure(), Failure::NotFound);
-    let after = surveyor.survey(&contract).await;
+    let after = surveyor.survey(contract.id, contract.storage().unwrap()).await;
     assert!(after.stored_bytes * 10 < seen.stored_bytes, "{after:?} after {seen:?}");
     assert_eq!(names("/").await, ["a", "b"]);
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use acre_client::{Moment, PutOptions, RepairMode, Silent, Wanted, WarningKind};
 use acre_codec::List;
-use acre_ledger::{Action, NewContract};
+use acre_ledger::{Action, NewContract, NewKind, NewStorage};
 use acre_store::keys::Identity;
-use acre_types::{Bytes, Profile};
+use acre_types::{Amount, Bytes, Profile};
 use common::{Grid, assert_same, random_bytes, root};
 
 fn tiny(name: &str) -> PutOptions {
@@ -103,13 +103,13 @@ async fn contract_grows_rot_is_repaired_and_lost_places_are_replaced() {
     let (ledger, _) =
         grid.ledger(&acre_crypto::SigningKey::from_seed(acre_crypto::Secret::new([66; 32]))).await;
     let places: Vec<_> = grid.peers.iter().take(3).map(common::Peer::id).collect();
-    let new = NewContract {
+    let kind = NewKind::Storage(NewStorage {
         profile: Profile::Tiny,
         places: List::new(places).unwrap(),
         bytes: Bytes(1 << 20),
-        period_ms: 3_600_000,
         writer: identity.volume(0).writer(),
-    };
+    });
+    let new = NewContract { kind, period_ms: 3_600_000, budget: Amount(u64::MAX) };
     ledger.submit(&identity.account(), Action::CreateContract(new)).await.unwrap();
 
     let client = grid.client(1, None).await;

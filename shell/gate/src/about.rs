@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use acre_ledger::{Action, Event, Handle};
+use acre_ledger::{Action, Event, Handle, NewContract, NewKind};
 use acre_types::{AccountId, Amount, ContractId, FarmId, NodeId, PublicKey};
 
 /// The objects that something is about.
@@ -50,6 +50,16 @@ impl About {
     fn nodes<'a>(mut self, ids: impl IntoIterator<Item = &'a NodeId>) -> Self {
         self.nodes.extend(ids);
         self
+    }
+
+    fn asked(self, new: &NewContract) -> Self {
+        match &new.kind {
+            NewKind::Storage(storage) => self.nodes(storage.places.iter()),
+            NewKind::Workload(workload) => self.node(workload.node),
+            NewKind::Rent { node } => self.node(*node),
+            NewKind::Service(service) => self.account(service.provider),
+            NewKind::Name(_) => self,
+        }
     }
 
     fn contract(mut self, id: ContractId) -> Self {
@@ -112,6 +122,11 @@ impl About {
             }
             Event::BeaconTurned { validator } => about.validator(*validator).rule(),
             Event::EpochBegan { epoch, .. } => about.epoch(epoch.0).rule(),
+            Event::ContractAccepted { contract } | Event::ContractStarted { contract } => {
+                about.contract(*contract)
+            }
+            Event::WorkloadReported { contract, node } => about.contract(*contract).node(*node),
+            Event::PricePosted { feed, .. } => about.account(*feed),
             Event::WitnessReported { witness, epoch } => about.node(*witness).epoch(epoch.0),
             Event::NodeFolded { node, epoch, .. } => about.node(*node).epoch(epoch.0),
             Event::WitnessStruck { witness, node, epoch } => {
@@ -159,8 +174,13 @@ impl About {
             Action::UpdateFarm { farm, payout, .. } => about.farm(*farm).account(*payout),
             Action::RegisterNode { token, .. } => about.farm(token.token.farm),
             Action::UpdateNode { node, .. } => about.node(*node),
-            Action::CreateContract(new) => about.nodes(new.places.iter()),
+            Action::CreateContract(new) => about.asked(new),
+            Action::CreateGang { contracts } => contracts.iter().fold(about, Self::asked),
+            Action::PostPrice { .. } => about,
             Action::ExtendContract { contract, .. }
+            | Action::ReportWorkload { contract, .. }
+            | Action::AcceptService { contract }
+            | Action::BillService { contract, .. }
             | Action::CancelContract { contract }
             | Action::SettleContract { contract } => about.contract(*contract),
             Action::ChangePlaces { contract, replace, add } => {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use acre_ledger::StorageContract;
+use acre_ledger::Contract;
 use acre_types::ContractId;
 
 use crate::limits::{CONTRACT_FRESH, CONTRACT_RETRY, CONTRACTS_MAX};
@@ -22,12 +22,12 @@ pub trait ContractSource: Send + Sync + 'static {
     fn contract<'a>(
         &'a self,
         id: ContractId,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<StorageContract>, Unknown>> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Contract>, Unknown>> + Send + 'a>>;
 }
 
 struct Kept {
     read: Instant,
-    contract: Option<Arc<StorageContract>>,
+    contract: Option<Arc<Contract>>,
 }
 
 /// A cache in front of a [`ContractSource`].
@@ -42,10 +42,7 @@ impl Contracts {
     }
 
     /// The contract, from memory if it was read lately.
-    pub(crate) async fn get(
-        &self,
-        id: ContractId,
-    ) -> Result<Option<Arc<StorageContract>>, Unknown> {
+    pub(crate) async fn get(&self, id: ContractId) -> Result<Option<Arc<Contract>>, Unknown> {
         let held = self.held(id, |kept| {
             let fresh = if kept.contract.is_some() { CONTRACT_FRESH } else { CONTRACT_RETRY };
             kept.read.elapsed() < fresh
@@ -57,10 +54,7 @@ impl Contracts {
     }
 
     /// The contract as it is now, before a refusal is put on an old copy.
-    pub(crate) async fn again(
-        &self,
-        id: ContractId,
-    ) -> Result<Option<Arc<StorageContract>>, Unknown> {
+    pub(crate) async fn again(&self, id: ContractId) -> Result<Option<Arc<Contract>>, Unknown> {
         match self.held(id, |kept| kept.read.elapsed() < CONTRACT_RETRY) {
             Some(contract) => Ok(contract),
             None => self.read(id).await,
@@ -71,12 +65,12 @@ impl Contracts {
         &self,
         id: ContractId,
         is_good: impl Fn(&Kept) -> bool,
-    ) -> Option<Option<Arc<StorageContract>>> {
+    ) -> Option<Option<Arc<Contract>>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(&id).filter(|kept| is_good(kept)).map(|kept| kept.contract.clone())
     }
 
-    async fn read(&self, id: ContractId) -> Result<Option<Arc<StorageContract>>, Unknown> {
+    async fn read(&self, id: ContractId) -> Result<Option<Arc<Contract>>, Unknown> {
         let contract = self.source.contract(id).await?.map(Arc::new);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(id, Kept { read: Instant::now(), contract: contract.clone() });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use acre_chain::LedgerClient;
 use acre_crypto::SigningKey;
-use acre_ledger::{Capacity, Genesis, SignedJoinToken, StorageContract};
+use acre_ledger::{Capacity, Contract, Genesis, SignedJoinToken};
 use acre_net::rpc::{Server, Services, serve};
 use acre_net::{Endpoint, Service, StaticBook};
 use acre_types::{ContractId, Country, NodeId, PublicKey};
@@ -66,7 +66,7 @@ impl ContractSource for LedgerClient {
     fn contract<'a>(
         &'a self,
         id: ContractId,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<StorageContract>, Unknown>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Contract>, Unknown>> + Send + 'a>> {
         Box::pin(async move {
             Self::contract(self, id).await.map_err(|error| {
                 tracing::warn!(%error, contract = %id, "a contract could not be read");

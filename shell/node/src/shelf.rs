@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use acre_codec::List;
 use acre_crypto::SigningKey;
 use acre_disk::{Key, ShardLog};
-use acre_ledger::{ContractStatus, StorageContract};
+use acre_ledger::{Contract, ContractStatus, Storage};
 use acre_net::rpc::Message;
 use acre_store::head::SignedHead;
 use acre_store::limits::SHARD_IDS_MAX;
@@ -96,12 +96,12 @@ impl Shelf {
     }
 
     /// The contract if it is live and names this node.
-    async fn contract(&self, id: ContractId) -> Result<Arc<StorageContract>, Refusal> {
+    async fn contract(&self, id: ContractId) -> Result<Arc<Contract>, Refusal> {
         let me = NodeId::from(self.key.public());
-        let admit = |contract: Result<Option<Arc<StorageContract>>, Unknown>| {
+        let admit = |contract: Result<Option<Arc<Contract>>, Unknown>| {
             let contract = contract.map_err(|Unknown| Refusal::Busy)?;
             let contract = contract.ok_or(Refusal::NoSuchContract(id))?;
-            if !contract.places.contains(&me) {
+            if !storage(&contract)?.places.contains(&me) {
                 return Err(Refusal::NotMyContract(id));
             }
             if contract.status(now()) != ContractStatus::Live {
@@ -118,10 +118,11 @@ impl Shelf {
     async fn put(&self, header: ShardHeader, body: Body) -> Result<Reply, Refusal> {
         let id = header.pack().contract();
         let contract = self.contract(id).await?;
-        if header.pack().profile() != contract.profile {
+        let storage = storage(&contract)?;
+        if header.pack().profile() != storage.profile {
             return Err(Refusal::BadRoot);
         }
-        header.verify(&contract.writer).map_err(|_| Refusal::BadSignature)?;
+        header.verify(&storage.writer).map_err(|_| Refusal::BadSignature)?;
         header.verify_body(&body).map_err(|_| Refusal::BadRoot)?;
         if self.inventory().contract_of(&header.pack().pack()).is_some_and(|held| held != id) {
             return Err(Refusal::Conflict);
@@ -141,19 +142,15 @@ impl Shelf {
         Ok(Reply::Stored)
     }
 
-    async fn check_allowance(
-        &self,
-        contract: &StorageContract,
-        wanted: usize,
-    ) -> Result<(), Refusal> {
+    async fn check_allowance(&self, contract: &Contract, wanted: usize) -> Result<(), Refusal> {
         let id = contract.id;
         let held = self.inventory().held(id).bytes;
         let wanted = held.saturating_add(u64::try_from(wanted).unwrap_or(u64::MAX));
-        if wanted <= allowance(contract) {
+        if wanted <= allowance(storage(contract)?) {
             return Ok(());
         }
         let contract = self.contracts.again(id).await.map_err(|Unknown| Refusal::Busy)?;
-        let paid = contract.map_or(0, |contract| allowance(&contract));
+        let paid = contract.as_deref().and_then(Contract::storage).map_or(0, allowance);
         if wanted <= paid {
             return Ok(());
         }
@@ -252,7 +249,7 @@ impl Shelf {
         let id = signed.delete.contract;
         let contract = self.contracts.get(id).await.map_err(|Unknown| Refusal::Busy)?;
         let contract = contract.ok_or(Refusal::NoSuchContract(id))?;
-        signed.verify(&contract.writer).map_err(|_| Refusal::BadSignature)?;
+        signed.verify(&storage(&contract)?.writer).map_err(|_| Refusal::BadSignature)?;
         let mut shards = 0_u32;
         for pack in signed.delete.packs.iter() {
             for key in self.keys_of(id, *pack) {
@@ -268,7 +265,7 @@ impl Shelf {
     async fn put_head(&self, head: SignedHead) -> Result<Reply, Refusal> {
         let id = head.head.contract;
         let contract = self.contract(id).await?;
-        head.verify(&contract.writer).map_err(|_| Refusal::BadSignature)?;
+        head.verify(&storage(&contract)?.writer).map_err(|_| Refusal::BadSignature)?;
         let _one_at_a_time = self.heads.lock().await;
         let held = self.held_head(id).await.unwrap_or(None);
         if let Some(held) = &held
@@ -368,9 +365,14 @@ impl Shelf {
     }
 }
 
+/// What a contract says about storage; other kinds are none of ours.
+fn storage(contract: &Contract) -> Result<&Storage, Refusal> {
+    contract.storage().ok_or(Refusal::NoSuchContract(contract.id))
+}
+
 /// Bytes of records that a contract may keep at one place.
-fn allowance(contract: &StorageContract) -> u64 {
-    let share = contract.place_bytes().0;
+fn allowance(storage: &Storage) -> u64 {
+    let share = storage.place_bytes().0;
     share.saturating_add(share / ALLOWANCE_DIVISOR).saturating_add(ALLOWANCE_BYTES)
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use acre_codec::{Blob, List};
 use acre_crypto::{Secret, SigningKey};
-use acre_ledger::{ContractState, StorageContract};
+use acre_ledger::{Contract, ContractKind, ContractState, Grace, Stand, Storage};
 use acre_net::rpc::Message;
 use acre_store::head::{Head, SignedHead};
 use acre_store::protocol::{Delete, Refusal, Reply, Request, Rest, decode_reply};
@@ -18,13 +18,13 @@ use crate::{ContractSource, Shelf, Unknown};
 
 /// The ledger as a table.
 #[derive(Default)]
-struct Ledger(Mutex<BTreeMap<ContractId, StorageContract>>);
+struct Ledger(Mutex<BTreeMap<ContractId, Contract>>);
 
 impl ContractSource for Ledger {
     fn contract<'a>(
         &'a self,
         id: ContractId,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<StorageContract>, Unknown>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Contract>, Unknown>> + Send + 'a>> {
         Box::pin(async move { Ok(self.0.lock().unwrap().get(&id).cloned()) })
     }
 }
@@ -42,28 +42,43 @@ fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(Secret::new([seed; 32]))
 }
 
-fn contract(bytes: Bytes) -> StorageContract {
-    StorageContract {
+fn contract(bytes: Bytes) -> Contract {
+    at(key(1).public().into(), bytes)
+}
+
+fn at(node: NodeId, bytes: Bytes) -> Contract {
+    Contract {
         id: CONTRACT,
         owner: key(3).public().into(),
-        writer: key(2).public(),
-        profile: Profile::Tiny,
-        places: List::new(vec![NodeId::from(key(1).public())]).unwrap(),
-        bytes,
+        kind: ContractKind::Storage(Storage {
+            writer: key(2).public(),
+            profile: Profile::Tiny,
+            places: List::new(vec![node]).unwrap(),
+            bytes,
+        }),
         created: UnixMs(0),
         settled: UnixMs(0),
         expires: UnixMs(u64::MAX),
+        grace: Grace::default(),
         escrow: Amount::ZERO,
+        listed: Amount::ZERO,
+        usage: Amount::ZERO,
+        deposit: Amount::ZERO,
+        paid: Amount::ZERO,
+        paid_listed: Amount::ZERO,
+        stands: List::new(vec![Stand::default()]).unwrap(),
+        bills: 0,
+        gang: None,
         state: ContractState::Open,
     }
 }
 
-fn source(contract: StorageContract) -> Arc<Ledger> {
+fn source(contract: Contract) -> Arc<Ledger> {
     Arc::new(Ledger(Mutex::new([(contract.id, contract)].into())))
 }
 
 impl Bench {
-    fn new(contract: StorageContract) -> Self {
+    fn new(contract: Contract) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path(), CAPACITY, key(1), source(contract)).unwrap();
         Self { shelf, writer: key(2), folder }
@@ -163,8 +178,7 @@ async fn refuses_what_nobody_pays_for() {
     body[0] ^= 1;
     assert_eq!(bench.put(&(header, body)).await, Reply::Refused(Refusal::BadRoot));
 
-    let mut elsewhere = contract(Bytes(1 << 20));
-    elsewhere.places = List::new(vec![NodeId::from(key(8).public())]).unwrap();
+    let elsewhere = at(key(8).public().into(), Bytes(1 << 20));
     let bench = Bench::new(elsewhere);
     let refused = Reply::Refused(Refusal::NotMyContract(CONTRACT));
     assert_eq!(bench.put(&shard(&bench.writer, CONTRACT, 5, 0)).await, refused);

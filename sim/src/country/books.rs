@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acre_ledger::{Account, Applied, Candidate, Key, Node, State, StorageContract, Totals};
+use acre_ledger::{Account, Applied, Candidate, Contract, Key, Node, State, Totals};
 use acre_types::{AccountId, ContractId, Digest, PublicKey};
 
 /// What the oracle remembers.
@@ -50,8 +50,9 @@ impl Books {
                 self.balances = self.balances + u128::from(held) - u128::from(old);
             }
             Key::Contract(id) => {
-                let held = value.map(acre_codec::decode::<StorageContract>).transpose();
-                let held = held.map_err(damaged)?.map_or(0, |contract| contract.escrow.0);
+                let held = value.map(acre_codec::decode::<Contract>).transpose();
+                let held = held.map_err(damaged)?.and_then(|contract| contract.held());
+                let held = held.map_or(0, |held| held.0);
                 let old = self.contracts.insert(id, held).unwrap_or(0);
                 self.escrow = self.escrow + u128::from(held) - u128::from(old);
             }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, Capacity, EpochState, Event, Failures, Finding, NewContract, TheEpoch, Verdict,
-    Verified, apply_block, beacon, check_tx,
+    Action, Capacity, EpochState, Event, Failures, Finding, NewContract, NewKind, NewStorage,
+    TheEpoch, Verdict, Verified, apply_block, beacon, check_tx,
 };
 use acre_types::{Amount, Bytes, Digest, Epoch, Height, Profile, UnixMs};
 
@@ -230,13 +230,14 @@ impl Country {
                 places.push(member.id);
             }
         }
-        Some(NewContract {
+        let kind = NewKind::Storage(NewStorage {
             profile,
             places: List::new(places).ok()?,
             bytes: Bytes(1 << 30),
-            period_ms: 30 * 24 * 3_600_000,
             writer: self.users.first()?.key.public(),
-        })
+        });
+        let (period_ms, budget) = (30 * 24 * 3_600_000, Amount(u64::MAX));
+        Some(NewContract { kind, period_ms, budget })
     }
 }
 

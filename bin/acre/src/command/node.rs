@@ -30,7 +30,8 @@ pub(crate) async fn list(home: &Home, out: &Output) -> Outcome {
 fn line(id: NodeId, node: &Node) -> String {
     let id: String = id.to_string().chars().take(8).collect();
     let site = format!("{}, {}", node.site, node.country);
-    let (offered, reserved) = (node.capacity.storage.to_string(), node.reserved.to_string());
+    let (offered, reserved) =
+        (node.capacity.storage.to_string(), node.reserved.storage.to_string());
     let state = show::node_state(node.state);
     format!("{id:<10} {state:<9} {site:<22} {offered:>12} {reserved:>12}  {:>5}", node.farm)
 }

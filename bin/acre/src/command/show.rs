@@ -1,9 +1,9 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, Beacon, Candidate, ContractState, Count, EpochState, Farm, Grid, Node,
-    NodeState, Parameters, Proposal, ProposalState, Release, Seat, Seats, Standing,
-    StorageContract, Tally, Totals, Twin,
+    Account, AnyObject, Beacon, BillEntry, BillLine, Candidate, Contract, ContractState, Count,
+    EpochState, Farm, Grid, Node, NodeState, Parameters, PriceState, Proposal, ProposalState,
+    Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::Twin(twin) => self::twin(twin),
         AnyObject::Farm(farm) => self::farm(farm),
         AnyObject::Node(node) => self::node(node),
-        AnyObject::StorageContract(contract) => self::contract(contract),
+        AnyObject::Contract(contract) => self::contract(contract),
         AnyObject::Totals(totals) => self::totals(totals),
         AnyObject::Parameters(parameters) => self::parameters(parameters),
         AnyObject::Grid(grid) => self::grid(grid),
@@ -50,6 +50,8 @@ pub(crate) fn object(any: &AnyObject) -> Value {
             "entry": format!("{:?}", admitted.entry).to_lowercase(),
             "number": admitted.number,
         }),
+        AnyObject::BillLine(line) => self::bill_line(line),
+        AnyObject::PriceState(state) => self::price(state),
     }
 }
 
@@ -98,7 +100,7 @@ fn node(node: &Node) -> Value {
         "site": node.site,
         "country": node.country,
         "capacity_bytes": node.capacity.storage,
-        "reserved_bytes": node.reserved,
+        "reserved_bytes": node.reserved.storage,
         "cores": node.capacity.cores,
         "memory_bytes": node.capacity.memory,
         "addresses": node.addresses.to_vec(),
@@ -116,20 +118,109 @@ fn node(node: &Node) -> Value {
     })
 }
 
-fn contract(contract: &StorageContract) -> Value {
-    json!({
+fn contract(contract: &Contract) -> Value {
+    let mut shown = json!({
         "id": contract.id,
         "owner": contract.owner,
-        "profile": contract.profile.to_string(),
-        "places": contract.places.to_vec(),
-        "bytes": contract.bytes,
+        "kind": contract.kind.name(),
+        "places": contract.nodes(),
         "created_ms": contract.created,
         "expires_ms": contract.expires,
+        "settled_ms": contract.settled,
         "escrow": contract.escrow.to_string(),
+        "usage": contract.usage.to_string(),
+        "deposit": contract.deposit.to_string(),
+        "bill_lines": contract.bills,
         "state": match contract.state {
+            ContractState::Pending { .. } => "pending",
             ContractState::Open => "open",
             ContractState::Closed { .. } => "closed",
         },
+    });
+    if let Some(storage) = contract.storage() {
+        shown["profile"] = json!(storage.profile.to_string());
+        shown["bytes"] = json!(storage.bytes);
+    }
+    shown
+}
+
+/// A line of a bill: what it is about, and where its tokens came from and went.
+pub(crate) fn bill_line(line: &BillLine) -> Value {
+    let mut shown = json!({ "at_ms": line.at, "from_ms": line.from, "to_ms": line.to });
+    let fields = match &line.entry {
+        BillEntry::Lock(lock) => json!({
+            "entry": "lock",
+            "item": lock.item.name(),
+            "quantity": lock.quantity.to_string(),
+            "unit": lock.item.unit(),
+            "weight_permille": lock.weight,
+            "unit_price_micro_usd": lock.unit_price.0,
+            "token_micro_usd": lock.token.0,
+            "gross": lock.gross.to_string(),
+            "discount_percent": lock.discount_percent,
+            "discount": lock.discount.to_string(),
+            "net": lock.net.to_string(),
+        }),
+        BillEntry::Deposit(deposit) => json!({
+            "entry": "deposit",
+            "listed": deposit.listed.to_string(),
+            "whole_ms": deposit.whole_ms,
+            "grace_ms": deposit.grace_ms,
+            "held": deposit.held.to_string(),
+            "net": deposit.net.to_string(),
+        }),
+        BillEntry::Pay(pay) => json!({
+            "entry": "pay",
+            "purse": format!("{:?}", pay.purse).to_lowercase(),
+            "listed": pay.listed.to_string(),
+            "held": pay.held.to_string(),
+            "part": pay.part,
+            "whole": pay.whole,
+            "gross": pay.gross.to_string(),
+            "discount": pay.discount.to_string(),
+            "net": pay.net.to_string(),
+            "refund": pay.refund.to_string(),
+            "penalty": pay.penalty.to_string(),
+            "shares": shares(&pay.shares),
+        }),
+        BillEntry::Recall(recall) => json!({
+            "entry": "recall",
+            "listed": recall.listed.to_string(),
+            "paid": recall.paid.to_string(),
+            "discount_percent": recall.discount_percent,
+            "net": recall.net.to_string(),
+            "shares": shares(&recall.shares),
+        }),
+        BillEntry::Refund(refund) => json!({
+            "entry": "refund",
+            "time": refund.time.to_string(),
+            "usage": refund.usage.to_string(),
+            "deposit": refund.deposit.to_string(),
+            "net": refund.net.to_string(),
+        }),
+    };
+    if let (Value::Object(shown), Value::Object(fields)) = (&mut shown, fields) {
+        shown.extend(fields);
+    }
+    shown
+}
+
+fn shares(shares: &Shares) -> Value {
+    json!({
+        "farms": shares.farms.to_string(),
+        "foundation": shares.foundation.to_string(),
+        "fund": shares.fund.to_string(),
+        "burned": shares.burned.to_string(),
+    })
+}
+
+fn price(state: &PriceState) -> Value {
+    json!({
+        "token_micro_usd": state.price.0,
+        "agreed_ms": state.agreed,
+        "posts": state.posts.iter().map(|post| json!({
+            "feed": post.feed, "micro_usd": post.price.0, "at_ms": post.at,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -149,7 +240,7 @@ fn parameters(parameters: &Parameters) -> Value {
     json!({
         "fee_transaction": parameters.fees.transaction.to_string(),
         "fee_byte": parameters.fees.byte.to_string(),
-        "storage_tib_hour": parameters.prices.storage_tib_hour.to_string(),
+        "storage_tib_hour_micro_usd": parameters.prices.storage_tib_hour.0,
     })
 }
 

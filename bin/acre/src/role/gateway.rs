@@ -151,8 +151,10 @@ impl GridSource {
         for ids in ids.chunks(CONTRACTS_AT_ONCE) {
             let Ok(contracts) = self.ledger.read_all(ids).await else { continue };
             for contract in contracts.into_iter().flatten() {
-                if contract.state == ContractState::Open {
-                    volumes.push(volume_part(self.surveyor.survey(&contract).await));
+                if contract.state == ContractState::Open
+                    && let Some(storage) = contract.storage()
+                {
+                    volumes.push(volume_part(self.surveyor.survey(contract.id, storage).await));
                 }
             }
         }

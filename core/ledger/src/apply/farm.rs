@@ -1,13 +1,15 @@
 //! Farms and their nodes.
 
-use acre_types::{AccountId, Bytes, FarmId, NodeId, UnixMs};
+use acre_types::{AccountId, FarmId, NodeId, UnixMs};
 
 use super::{Done, Work, next};
 use crate::error::Refusal;
 use crate::event::Event;
 use crate::key::{FarmOf, NodeAt, TheTotals};
 use crate::limits::NODE_STORAGE_MAX;
-use crate::object::{Addresses, Capacity, Farm, FarmName, Node, NodeState, Record, WitnessRecord};
+use crate::object::{
+    Addresses, Capacity, Farm, FarmName, Node, NodeState, Record, Resources, WitnessRecord,
+};
 use crate::overlay::Overlay;
 use crate::transaction::{NodeOffer, SignedJoinToken};
 
@@ -99,7 +101,8 @@ impl Work<'_> {
             site: offer.site.clone(),
             country: offer.country,
             capacity: offer.capacity,
-            reserved: Bytes(0),
+            reserved: Resources::default(),
+            rented: None,
             addresses: offer.addresses.clone(),
             state: NodeState::Active,
             registered: self.now,
@@ -129,10 +132,7 @@ impl Work<'_> {
         // What witnesses found is measured against what was claimed until now.
         self.fold_node(node)?;
         let old = self.overlay.must(&node)?;
-        if capacity.storage < old.reserved {
-            let (reserved, wanted) = (old.reserved, capacity.storage);
-            return Err(Refusal::CapacityReserved { node, reserved, wanted }.into());
-        }
+        self.check_reserved(node, &old, capacity)?;
         // L7: what is no longer claimed is no longer verified.
         let verified = old.verified.min(capacity);
         let new = Node { capacity, verified, addresses: addresses.clone(), state, ..old.clone() };
@@ -142,6 +142,28 @@ impl Work<'_> {
         self.count_units(&old, &new)?;
         self.overlay.put(&node, new);
         self.events.push(Event::NodeUpdated { node });
+        Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// A node keeps what it has sold.
+    fn check_reserved(&self, node: NodeId, old: &Node, capacity: Capacity) -> Done {
+        let (reserved, wanted) = (old.reserved.storage, capacity.storage);
+        if wanted < reserved {
+            return Err(Refusal::CapacityReserved { node, reserved, wanted }.into());
+        }
+        let cores_milli = u64::from(capacity.cores)
+            .saturating_mul(1000)
+            .saturating_mul(self.parameters.contracts.overcommit.into());
+        let shrinks = capacity.cores < old.capacity.cores
+            || capacity.memory < old.capacity.memory
+            || capacity.storage < old.capacity.storage;
+        let is_short =
+            cores_milli < old.reserved.cores_milli || capacity.memory < old.reserved.memory;
+        if shrinks && (is_short || old.rented.is_some()) {
+            return Err(Refusal::NodeInUse { node }.into());
+        }
         Ok(())
     }
 }

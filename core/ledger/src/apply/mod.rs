@@ -11,6 +11,7 @@ mod contract;
 mod epoch;
 mod farm;
 mod govern;
+mod price;
 mod recovery;
 mod seats;
 mod twin;
@@ -186,6 +187,13 @@ impl<'a> Work<'a> {
             Action::OrderAdmission { subject, entry, signatures } => {
                 self.order_admission(*subject, *entry, signatures)
             }
+            Action::CreateGang { contracts } => self.create_gang(from, contracts),
+            Action::ReportWorkload { contract, number, traffic, report } => {
+                self.report_workload(NodeId(from.0), *contract, *number, *traffic, report)
+            }
+            Action::AcceptService { contract } => self.accept_service(from, *contract),
+            Action::BillService { contract, amount } => self.bill_service(from, *contract, *amount),
+            Action::PostPrice { price } => self.post_price(from, *price),
         }?;
         Ok(payer)
     }
@@ -320,6 +328,19 @@ fn payer_of(
             let rule = parameters.capacity.independence;
             witness::admit_report(overlay, rule, from, *epoch, verdicts)?;
             Ok(from)
+        }
+        Action::ReportWorkload { contract, .. } => {
+            let wanted = overlay.get(contract)?;
+            let wanted = wanted.ok_or(Refusal::NoSuchContract { contract: *contract })?;
+            let node = NodeId(from.0);
+            if wanted.workload().is_none_or(|workload| workload.node != node) {
+                return Err(Refusal::NotYours { what: "the contract" }.into());
+            }
+            let known = overlay.must(&node)?;
+            if !farm::may_update(from, node, &known) {
+                return Err(Refusal::NotYours { what: "the node" }.into());
+            }
+            Ok(known.operator)
         }
         _ => Ok(from),
     }

@@ -3,14 +3,17 @@
 mod account;
 mod admission;
 mod beacon;
+mod bill;
 mod contract;
 mod epoch;
 mod farm;
 mod grid;
 mod node;
 mod parameters;
+mod price;
 mod proposal;
 mod seat;
+mod terms;
 mod twin;
 mod units;
 mod witness;
@@ -23,12 +26,23 @@ use crate::key::{Handle, Key};
 pub use account::Account;
 pub use admission::{Admission, Admitted, Entry, Policy, Subject};
 pub use beacon::{Beacon, Turn};
-pub use contract::{ContractState, ContractStatus, Places, StorageContract, place_bytes};
+pub use bill::{
+    BillEntry, BillLine, Deposit, Item, Lock, Part, Parts, Pay, Purse, Recall, Refund, Shares,
+};
+pub use contract::{
+    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Label, NoLabel,
+    Places, Progress, Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
+};
 pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
 pub use farm::{Farm, FarmName};
 pub use grid::{Grid, GridKind, Totals};
-pub use node::{Addresses, Capacity, Node, NodeState, Record, WitnessRecord};
-pub use parameters::{Fees, Parameters, Prices};
+pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
+use parameters::bounded;
+pub use parameters::{Fees, Parameters};
+pub use price::{
+    Commitment, FeedRules, Formula, MONTH_MS, MicroUsd, Post, PriceState, Prices, Shape, Split,
+    TokenPrice, TokenSource,
+};
 pub use proposal::{
     Amendment, Assembly, Ballot, Count, GovernanceRules, House, NextRules, Proposal, ProposalState,
     RuleVersion, Side, Voice,
@@ -37,6 +51,7 @@ pub use seat::{
     Address, BackingNodes, Candidate, Release, Seat, SeatList, SeatRules, Seats, SeatsBy, Standing,
     are_dialable,
 };
+pub use terms::{ContractRules, Grace, GraceRules};
 pub use twin::{
     KeyRole, PhonebookRules, Recovery, RecoveryPlan, Twin, TwinKey, TwinKeys, TwinState,
 };
@@ -83,30 +98,9 @@ macro_rules! objects {
 }
 
 objects!(
-    Account,
-    Twin,
-    Handle,
-    Farm,
-    FarmId,
-    Node,
-    NodeId,
-    StorageContract,
-    ContractId,
-    Totals,
-    Parameters,
-    Grid,
-    EpochState,
-    Beacon,
-    Tally,
-    Seats,
-    Candidate,
-    PublicKey,
-    Recovery,
-    Voice,
-    Assembly,
-    Proposal,
-    Ballot,
-    Admitted
+    Account, Twin, Handle, Farm, FarmId, Node, NodeId, Contract, ContractId, Totals, Parameters,
+    Grid, EpochState, Beacon, Tally, Seats, Candidate, PublicKey, Recovery, Voice, Assembly,
+    Proposal, Ballot, Admitted, BillLine, PriceState
 );
 
 impl AnyObject {
@@ -127,7 +121,7 @@ impl AnyObject {
             Key::FarmOf(..) => Self::FarmId(acre_codec::decode(bytes)?),
             Key::Node(_) => Self::Node(acre_codec::decode(bytes)?),
             Key::NodeAt(_) => Self::NodeId(acre_codec::decode(bytes)?),
-            Key::Contract(_) => Self::StorageContract(acre_codec::decode(bytes)?),
+            Key::Contract(_) => Self::Contract(acre_codec::decode(bytes)?),
             Key::ContractOf(..) => Self::ContractId(acre_codec::decode(bytes)?),
             Key::Epoch => Self::EpochState(acre_codec::decode(bytes)?),
             Key::Beacon => Self::Beacon(acre_codec::decode(bytes)?),
@@ -143,6 +137,9 @@ impl AnyObject {
             Key::Proposal(_) => Self::Proposal(acre_codec::decode(bytes)?),
             Key::Ballot(..) => Self::Ballot(acre_codec::decode(bytes)?),
             Key::Admitted(_) => Self::Admitted(acre_codec::decode(bytes)?),
+            Key::Bill(..) => Self::BillLine(acre_codec::decode(bytes)?),
+            Key::Name(_) => Self::ContractId(acre_codec::decode(bytes)?),
+            Key::Price => Self::PriceState(acre_codec::decode(bytes)?),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Nodes and what they offer.
 
 use acre_codec::List;
-use acre_types::{AccountId, Bytes, Country, Epoch, FarmId, Text, UnixMs};
+use acre_types::{AccountId, Bytes, ContractId, Country, Epoch, FarmId, Text, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{ADDRESSES_MAX, TEXT_BYTES_MAX};
@@ -26,6 +26,49 @@ impl Capacity {
             cores: self.cores.min(other.cores),
             memory: self.memory.min(other.memory),
         }
+    }
+}
+
+/// What is reserved, or asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Resources {
+    /// Raw storage.
+    pub storage: Bytes,
+    /// Virtual cores, in thousandths.
+    pub cores_milli: u64,
+    /// Memory.
+    pub memory: Bytes,
+    /// IPv4 addresses. No node offers a number of these: it says no if it has none.
+    pub ipv4: u32,
+}
+
+impl Resources {
+    /// Nothing but storage.
+    #[must_use]
+    pub const fn storage(bytes: Bytes) -> Self {
+        Self { storage: bytes, cores_milli: 0, memory: Bytes(0), ipv4: 0 }
+    }
+
+    /// The sum, or `None` past the range.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        Some(Self {
+            storage: Bytes(self.storage.0.checked_add(other.storage.0)?),
+            cores_milli: self.cores_milli.checked_add(other.cores_milli)?,
+            memory: Bytes(self.memory.0.checked_add(other.memory.0)?),
+            ipv4: self.ipv4.checked_add(other.ipv4)?,
+        })
+    }
+
+    /// The difference, or `None` where one would be below zero.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        Some(Self {
+            storage: Bytes(self.storage.0.checked_sub(other.storage.0)?),
+            cores_milli: self.cores_milli.checked_sub(other.cores_milli)?,
+            memory: Bytes(self.memory.0.checked_sub(other.memory.0)?),
+            ipv4: self.ipv4.checked_sub(other.ipv4)?,
+        })
     }
 }
 
@@ -56,8 +99,11 @@ pub struct Node {
     pub country: Country,
     /// What it offers.
     pub capacity: Capacity,
-    /// Raw storage reserved by contracts, never more than offered.
-    pub reserved: Bytes,
+    /// Reserved by contracts: storage and memory never more than offered, cores never more than
+    /// offered times [`crate::ContractRules::overcommit`].
+    pub reserved: Resources,
+    /// The contract that has rented it whole.
+    pub rented: Option<ContractId>,
     /// Where it may be dialled.
     pub addresses: Addresses,
     /// Whether it takes new contracts.
@@ -121,6 +167,6 @@ impl Node {
     /// Raw storage that contracts may still reserve.
     #[must_use]
     pub const fn free(&self) -> Bytes {
-        Bytes(self.capacity.storage.0.saturating_sub(self.reserved.0))
+        Bytes(self.capacity.storage.0.saturating_sub(self.reserved.storage.0))
     }
 }

@@ -9,6 +9,7 @@ use super::grid::GridKind;
 use super::proposal::{GovernanceRules, RuleVersion};
 use super::seat::SeatRules;
 use super::twin::PhonebookRules;
+use super::{ContractRules, GraceRules, Prices};
 use crate::error::GenesisError;
 
 /// Everything that a vote may change; set by genesis first.
@@ -30,6 +31,10 @@ pub struct Parameters {
     pub phonebook: PhonebookRules,
     /// Which rules blocks are made by.
     pub rules: RuleVersion,
+    /// What follows when a contract's time is over.
+    pub grace: GraceRules,
+    /// Rules for contracts that are no prices.
+    pub contracts: ContractRules,
 }
 
 impl Parameters {
@@ -45,6 +50,8 @@ impl Parameters {
         self.governance.check()?;
         self.admission.check()?;
         self.phonebook.check()?;
+        self.grace.check()?;
+        self.contracts.check()?;
         at_least("rules.version", self.rules.version.into(), 1)
     }
 
@@ -85,26 +92,6 @@ impl Fees {
     fn check(&self) -> Result<(), GenesisError> {
         bounded("fees.transaction", self.transaction.0, 1 << 40)?;
         bounded("fees.byte", self.byte.0, 1 << 20)
-    }
-}
-
-/// What capacity costs.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Prices {
-    /// Price of one TiB (2^40 bytes) of raw storage, reserved for one hour, at one place.
-    pub storage_tib_hour: Amount,
-}
-
-impl Default for Prices {
-    /// 0.17 TFT a TiB and hour, about 10 USD a month for a TB at 0.08 USD a TFT.
-    fn default() -> Self {
-        Self { storage_tib_hour: Amount(1_700_000) }
-    }
-}
-
-impl Prices {
-    fn check(&self) -> Result<(), GenesisError> {
-        bounded("prices.storage_tib_hour", self.storage_tib_hour.0, 1 << 40)
     }
 }
 

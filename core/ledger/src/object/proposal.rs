@@ -7,8 +7,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::admission::{Admission, Subject};
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
-use super::parameters::{Fees, Parameters, Prices, at_least, bounded};
+use super::parameters::{Fees, Parameters, at_least, bounded};
+use super::price::Prices;
 use super::seat::SeatRules;
+use super::terms::{ContractRules, GraceRules};
 use super::twin::PhonebookRules;
 use crate::error::GenesisError;
 use crate::limits::{
@@ -127,6 +129,10 @@ pub enum Amendment {
     Phonebook(PhonebookRules),
     /// Who may take part.
     Admission(Admission),
+    /// What follows when a contract's time is over.
+    Grace(GraceRules),
+    /// Rules for contracts that are no prices.
+    Contracts(ContractRules),
     /// Another version of the rules, which every validator needs to have installed by then.
     Rules {
         /// One more than the present one, or later.
@@ -153,6 +159,8 @@ impl Amendment {
             Self::Governance(governance) => changed.governance = governance,
             Self::Phonebook(phonebook) => changed.phonebook = phonebook,
             Self::Admission(admission) => changed.admission = admission,
+            Self::Grace(grace) => changed.grace = grace,
+            Self::Contracts(contracts) => changed.contracts = contracts,
             Self::Rules { version, at_height } => {
                 let at_height = at_height.max(Height(height.0.saturating_add(1)));
                 changed.rules.next = Some(NextRules { version, at_height });

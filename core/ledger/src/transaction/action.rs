@@ -2,20 +2,22 @@
 
 use acre_codec::List;
 use acre_types::{
-    AccountId, Amount, Bytes, ContractId, Country, Digest, Epoch, FarmId, NodeId, Profile,
-    PublicKey, Signature, Text,
+    AccountId, Amount, Bytes, ContractId, Country, Digest, Epoch, FarmId, NodeId, PublicKey,
+    Signature, Text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::SignedJoinToken;
+use super::contract::{NewContract, Report};
 use crate::key::Handle;
-use crate::limits::{ADMITTERS_MAX, BALLOT_NODES_MAX, REASON_BYTES_MAX, TWIN_KEYS_MAX};
-use crate::limits::{PLACES_MAX, TEXT_BYTES_MAX};
-use crate::object::{
-    Address, Addresses, BackingNodes, Capacity, FarmName, NodeState, Places, TwinKeys, Verdicts,
+use crate::limits::{
+    ADMITTERS_MAX, BALLOT_NODES_MAX, GANG_MAX, PLACES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
+    TWIN_KEYS_MAX,
 };
-use crate::object::{Amendment, Entry, RecoveryPlan, Side, Subject};
-
+use crate::object::{
+    Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, MicroUsd, NodeState,
+    Places, RecoveryPlan, Side, Subject, TokenPrice, TwinKeys, Verdicts,
+};
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Action {
@@ -80,18 +82,18 @@ pub enum Action {
         /// Whether it takes new contracts.
         state: NodeState,
     },
-    /// Reserves storage and locks its price.
+    /// Makes a contract: reserves what it is about and locks its price.
     CreateContract(NewContract),
     /// Adds bytes, time, or both, and locks the price of that.
     ExtendContract {
         /// Which.
         contract: ContractId,
-        /// Plain bytes to add.
+        /// To add: plain bytes of storage, or a workload's traffic; none to other kinds.
         bytes: Bytes,
         /// Time to add to its end.
         period_ms: u64,
     },
-    /// Moves places and adds spares. Old and new ones keep the rules of [`Action::CreateContract`].
+    /// Moves places of storage and adds spares. Old and new ones keep the rules of [`Action::CreateContract`].
     ChangePlaces {
         /// Which.
         contract: ContractId,
@@ -100,12 +102,14 @@ pub enum Action {
         /// Spares to append.
         add: Places,
     },
-    /// Pays what is due and refunds the rest to the owner, who alone may do this.
+    /// Pays what is due and refunds the rest to the owner. By the owner, or the provider of a
+    /// service.
     CancelContract {
         /// Which.
         contract: ContractId,
     },
-    /// Pays what is due, and closes the contract if its time is over. Anyone may do this.
+    /// Pays what is due, and closes the contract if its time and its grace are over, or if nobody
+    /// accepted it in time. Anyone may do this.
     SettleContract {
         /// Which.
         contract: ContractId,
@@ -248,6 +252,40 @@ pub enum Action {
         /// Each with its signature of a [`super::AdmissionOrder`].
         signatures: List<(PublicKey, Signature), ADMITTERS_MAX>,
     },
+    /// Makes several contracts, all or none. Their time begins when all have accepted; if one
+    /// comes to nothing before, all do.
+    CreateGang {
+        /// Which, two at least.
+        contracts: List<NewContract, GANG_MAX>,
+    },
+    /// What a node says about a workload on it; by the node itself (its owner pays).
+    ReportWorkload {
+        /// Which.
+        contract: ContractId,
+        /// [`crate::Workload::reports`]: each number once.
+        number: u64,
+        /// Public traffic so far.
+        traffic: Bytes,
+        /// How it does.
+        report: Report,
+    },
+    /// The provider agrees to a service.
+    AcceptService {
+        /// Which.
+        contract: ContractId,
+    },
+    /// The provider bills use of a service since it last did.
+    BillService {
+        /// Which.
+        contract: ContractId,
+        /// How much, within what the contract allows for this time.
+        amount: MicroUsd,
+    },
+    /// A feed says what a token is worth.
+    PostPrice {
+        /// In micro-USD.
+        price: TokenPrice,
+    },
 }
 
 impl Action {
@@ -320,20 +358,4 @@ pub struct NodeOffer {
     pub capacity: Capacity,
     /// Where it may be dialled.
     pub addresses: Addresses,
-}
-
-/// A storage contract as asked for.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct NewContract {
-    /// The erasure code.
-    pub profile: Profile,
-    /// n primaries, then up to [`Profile::spares`] spares; distinct nodes, sites and operators
-    /// (S3), where `tiny` may use several boxes of one operator.
-    pub places: Places,
-    /// Plain bytes, more than zero.
-    pub bytes: Bytes,
-    /// From now, in milliseconds, more than zero.
-    pub period_ms: u64,
-    /// Key whose signatures the places will accept.
-    pub writer: PublicKey,
 }

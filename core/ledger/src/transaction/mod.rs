@@ -5,11 +5,12 @@
 //! digest of the unsigned transaction: known before signing, and the same whatever the signature.
 //!
 //! Fees are burned: there is no one yet whom the ledger could pay for making blocks. The payer is
-//! the account `from`, except where a node speaks for itself ([`Action::RegisterNode`], and
-//! [`Action::UpdateNode`] from the node's own account): then it is the owner of its farm, and the
+//! the account `from`, except where a node speaks for itself ([`Action::RegisterNode`],
+//! [`Action::ReportWorkload`], and [`Action::UpdateNode`] from the node's own account): then it is the owner of its farm, and the
 //! fee must be the least possible, so that a node cannot waste its owner's tokens at will.
 
 mod action;
+mod contract;
 mod statement;
 
 use acre_crypto::{Domain, Hasher, SigningKey};
@@ -20,9 +21,8 @@ use crate::error::Refusal;
 use crate::limits::TRANSACTION_BYTES_MAX;
 use crate::object::Parameters;
 
-pub use action::{
-    Action, NewBallot, NewCandidate, NewContract, NewProposal, NewRecovery, NodeOffer,
-};
+pub use action::{Action, NewBallot, NewCandidate, NewProposal, NewRecovery, NodeOffer};
+pub use contract::{NewContract, NewKind, NewService, NewStorage, NewWorkload, Report};
 pub use statement::{AdmissionOrder, Possession, RecoveryConsent, RecoveryVeto};
 
 /// An owner's consent that a node joins a farm.

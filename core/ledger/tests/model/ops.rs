@@ -2,7 +2,8 @@
 
 use acre_codec::{Blob, List};
 use acre_ledger::{
-    Action, KeyRole, NewContract, NodeState, SignedJoinToken, Transaction, TwinKey, Verified,
+    Action, KeyRole, NewContract, NewKind, NewStorage, NodeState, SignedJoinToken, Transaction,
+    TwinKey, Verified,
 };
 use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, FarmId, Profile, PublicKey};
 use proptest::prelude::*;
@@ -288,13 +289,14 @@ impl Op {
                 },
             },
             Self::CreateContract { profile, places, bytes, period, .. } => {
-                Action::CreateContract(NewContract {
+                let kind = NewKind::Storage(NewStorage {
                     profile: *profile,
                     places: nodes(places),
                     bytes: Bytes(*bytes),
-                    period_ms: *period,
                     writer: PublicKey([9; 32]),
-                })
+                });
+                let budget = Amount(u64::MAX);
+                Action::CreateContract(NewContract { kind, period_ms: *period, budget })
             }
             Self::Extend { contract, bytes, period, .. } => Action::ExtendContract {
                 contract: contract_of(contract),

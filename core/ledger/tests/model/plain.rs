@@ -8,7 +8,11 @@ use acre_types::Profile;
 use super::ops::{Op, Twist};
 
 pub(crate) const FOUNDATION: u8 = 255;
-pub(crate) const PRICE: u128 = 1 << 40;
+/// Micro-USD for a TiB and hour; with [`TOKEN`] a byte costs about one unit an hour.
+pub(crate) const PRICE: u64 = 1 << 22;
+pub(crate) const TOKEN: u64 = 38;
+pub(crate) const DISCOUNT: u8 = 25;
+pub(crate) const DISCOUNT_MS: u64 = 5_000_000;
 pub(crate) const FEE: u64 = 5;
 pub(crate) const FEE_BYTE: u64 = 1;
 
@@ -29,10 +33,23 @@ pub(crate) struct PlainContract {
     pub(crate) profile: Profile,
     pub(crate) places: Vec<u8>,
     pub(crate) bytes: u64,
+    pub(crate) created: u64,
     pub(crate) settled: u64,
     pub(crate) expires: u64,
+    /// Frozen and archived, each for so long.
+    pub(crate) grace: u64,
     pub(crate) escrow: u64,
+    pub(crate) listed: u64,
+    pub(crate) deposit: u64,
+    pub(crate) paid: u64,
+    pub(crate) paid_listed: u64,
     pub(crate) is_open: bool,
+}
+
+impl PlainContract {
+    fn grace_end(&self) -> u64 {
+        self.expires + 2 * self.grace
+    }
 }
 
 /// Accounts, nodes and people are the numbers of their keys.
@@ -56,7 +73,7 @@ impl Plain {
     }
 
     pub(crate) fn escrow(&self) -> u64 {
-        self.contracts.iter().map(|contract| contract.escrow).sum()
+        self.contracts.iter().map(|contract| contract.escrow + contract.deposit).sum()
     }
 
     fn farm(&self, number: u32) -> Option<(u8, u8)> {
@@ -150,19 +167,27 @@ impl Plain {
                 for place in &places {
                     self.take(*place, share)?;
                 }
-                let escrow = price(share, places.len(), period);
-                self.pay(from, escrow)?;
+                if bytes == 0 || period == 0 {
+                    return None;
+                }
+                let count = places.len();
                 self.contracts.push(PlainContract {
                     owner: from,
                     profile,
                     places,
                     bytes,
+                    created: now,
                     settled: now,
                     expires: now + period,
-                    escrow,
+                    grace: 0,
+                    escrow: 0,
+                    listed: 0,
+                    deposit: 0,
+                    paid: 0,
+                    paid_listed: 0,
                     is_open: true,
                 });
-                (bytes > 0 && period > 0).then_some(())
+                self.lock(self.contracts.len() - 1, area(share, count, period), now)
             }
             Op::Extend { from, contract, bytes, period } => {
                 self.extend(from, contract, bytes, period, now)
@@ -176,6 +201,7 @@ impl Plain {
                     return None;
                 }
                 self.settle(contract, now);
+                self.recall(contract);
                 self.close(contract);
                 Some(())
             }
@@ -184,12 +210,12 @@ impl Plain {
                 if !before.is_open {
                     return None;
                 }
-                self.settle(contract, now);
-                if now >= before.expires {
+                let is_paid = self.settle(contract, now);
+                if now >= before.grace_end() {
                     self.close(contract);
                     return Some(());
                 }
-                (self.contracts[contract].settled != before.settled).then_some(())
+                is_paid.then_some(())
             }
         }
     }
@@ -217,7 +243,8 @@ impl Plain {
 
     fn extend(&mut self, from: u8, at: usize, bytes: u64, period: u64, now: u64) -> Option<()> {
         let old = self.contracts.get(at)?.clone();
-        if !old.is_open || old.owner != from || bytes + period == 0 {
+        let is_over = !old.is_open || now >= old.grace_end();
+        if is_over || old.owner != from || bytes + period == 0 {
             return None;
         }
         self.settle(at, now);
@@ -235,17 +262,13 @@ impl Plain {
                 return None;
             }
         }
-        let places = u128::try_from(old.places.len()).unwrap();
         let area =
-            |share: u64, until: u64| u128::from(share) * u128::from(until - settled) * places;
+            |share: u64, until: u64| area(share, old.places.len(), until.saturating_sub(settled));
         let more = area(share(old.bytes + bytes), expires) - area(share(old.bytes), old.expires);
-        let extra = cost(more);
-        self.pay(from, extra)?;
         let contract = &mut self.contracts[at];
-        contract.escrow += extra;
         contract.bytes += bytes;
         contract.expires = expires;
-        Some(())
+        self.lock(at, more, now)
     }
 
     fn change(
@@ -282,41 +305,89 @@ impl Plain {
         for place in places.iter().filter(|place| !old.places.contains(place)) {
             self.take(*place, share)?;
         }
-        let extra = price(share, add.len(), old.expires - now);
-        self.pay(from, extra)?;
+        self.contracts[at].places = places;
+        self.lock(at, area(share, add.len(), old.expires - now), now)
+    }
+
+    /// Takes the price of so many byte milliseconds, and a deposit for grace.
+    fn lock(&mut self, at: usize, byte_ms: u128, now: u64) -> Option<()> {
+        let contract = &self.contracts[at];
+        let owner = contract.owner;
+        let gross = cost(byte_ms);
+        let discount = if contract.expires - now >= DISCOUNT_MS { u64::from(DISCOUNT) } else { 0 };
+        let net = gross - gross * discount / 100;
+        let grace = contract.grace.max((contract.expires - contract.created) / 100 * 5);
+        let (listed, ahead) = (contract.listed + gross, contract.expires - contract.settled);
+        let wanted = (u128::from(listed) * u128::from(2 * grace)).div_ceil(u128::from(ahead));
+        let wanted = u64::try_from(wanted).unwrap();
+        let more = wanted.saturating_sub(contract.deposit);
+        self.pay(owner, net)?;
+        self.pay(owner, more)?;
         let contract = &mut self.contracts[at];
-        contract.escrow += extra;
-        contract.places = places;
+        contract.grace = grace;
+        contract.listed = listed;
+        contract.escrow += net;
+        contract.deposit += more;
         Some(())
     }
 
-    fn settle(&mut self, at: usize, now: u64) {
-        let contract = &mut self.contracts[at];
-        let until = now.min(contract.expires);
-        let (elapsed, whole) = (until - contract.settled, contract.expires - contract.settled);
-        contract.settled = until;
-        if whole == 0 {
-            return;
+    /// Whether anything was due.
+    fn settle(&mut self, at: usize, now: u64) -> bool {
+        let old = self.contracts[at].clone();
+        let until = now.min(old.expires).max(old.settled);
+        let time = (until - old.settled, old.expires - old.settled.min(old.expires));
+        let begin = old.settled.max(old.expires);
+        let late = now.min(old.grace_end()).max(begin);
+        let grace = (late - begin, old.grace_end() - begin);
+        let (gross, net) = (part(old.listed, time), part(old.escrow, time));
+        let late_net = part(old.deposit, grace);
+        if gross + late_net == 0 {
+            return false;
         }
-        let due = u128::from(contract.escrow) * u128::from(elapsed) / u128::from(whole);
-        let due = u64::try_from(due).unwrap();
-        contract.escrow -= due;
-        let foundation = due / 10;
+        let contract = &mut self.contracts[at];
+        contract.escrow -= net;
+        contract.listed -= gross;
+        contract.deposit -= late_net;
+        contract.paid += net;
+        contract.paid_listed += gross;
+        contract.settled = if late > begin { late } else { until };
+        self.give(at, net);
+        self.give(at, late_net);
+        true
+    }
+
+    fn recall(&mut self, at: usize) {
+        let contract = &mut self.contracts[at];
+        let reached = contract.settled.min(contract.expires) - contract.created;
+        let discount = if reached >= DISCOUNT_MS { u64::from(DISCOUNT) } else { 0 };
+        let deserved = part(contract.paid_listed, (100 - discount, 100));
+        let net = deserved.saturating_sub(contract.paid).min(contract.escrow);
+        contract.escrow -= net;
+        contract.paid += net;
+        self.give(at, net);
+    }
+
+    /// A tenth to the foundation; the rest as the places share the whole.
+    fn give(&mut self, at: usize, net: u64) {
+        let foundation = net / 10;
         *self.balances.entry(FOUNDATION).or_default() += foundation;
-        let places = contract.places.clone();
+        let places = self.contracts[at].places.clone();
         let count = u64::try_from(places.len()).unwrap();
-        for (index, place) in places.iter().enumerate() {
-            let is_odd = u64::try_from(index).unwrap() < (due - foundation) % count;
+        let (mut shared, mut given) = (0, 0);
+        for (index, place) in (1..).zip(&places) {
+            shared = part(net, (index, count)).max(shared);
+            let until = part(net - foundation, (shared, net));
             let (_, payout) = self.farm(self.nodes[place].farm).unwrap();
-            *self.balances.entry(payout).or_default() +=
-                (due - foundation) / count + u64::from(is_odd);
+            *self.balances.entry(payout).or_default() += until - given;
+            given = until;
         }
     }
 
     fn close(&mut self, at: usize) {
         let contract = &mut self.contracts[at];
         contract.is_open = false;
-        let refund = std::mem::take(&mut contract.escrow);
+        let refund = std::mem::take(&mut contract.escrow) + std::mem::take(&mut contract.deposit);
+        contract.listed = 0;
         let share = contract.bytes.div_ceil(u64::from(contract.profile.data()));
         for place in contract.places.clone() {
             self.nodes.get_mut(&place).unwrap().reserved -= share;
@@ -325,10 +396,18 @@ impl Plain {
     }
 }
 
-fn price(share: u64, places: usize, period: u64) -> u64 {
-    cost(u128::from(share) * u128::try_from(places).unwrap() * u128::from(period))
+fn area(share: u64, places: usize, period: u64) -> u128 {
+    u128::from(share) * u128::try_from(places).unwrap() * u128::from(period)
 }
 
 fn cost(byte_ms: u128) -> u64 {
-    u64::try_from((byte_ms * PRICE).div_ceil((1 << 40) * 3_600_000)).unwrap()
+    let units = byte_ms * u128::from(PRICE) * 10_000_000;
+    u64::try_from(units.div_ceil((3_600_000 << 40) * u128::from(TOKEN))).unwrap()
+}
+
+fn part(amount: u64, (part, whole): (u64, u64)) -> u64 {
+    if whole == 0 {
+        return 0;
+    }
+    u64::try_from(u128::from(amount) * u128::from(part) / u128::from(whole)).unwrap()
 }

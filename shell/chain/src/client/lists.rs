@@ -1,8 +1,9 @@
 //! Verified reads of what is asked for most, and of lists.
 
 use acre_ledger::{
-    Account, ContractOf, Farm, FarmOf, Grid, Handle, Lookup, Node, NodeAt, Parameters,
-    StorageContract, TheGrid, TheParameters, TheTotals, Totals, Twin, TwinOf,
+    Account, BillAt, BillLine, Contract, ContractOf, Farm, FarmOf, Grid, Handle, Lookup, Node,
+    NodeAt, Parameters, TheGrid, TheParameters, ThePrice, TheTotals, TokenPrice, Totals, Twin,
+    TwinOf,
 };
 use acre_types::{AccountId, ContractId, FarmId, NodeId};
 
@@ -89,8 +90,27 @@ impl LedgerClient {
     ///
     /// # Errors
     /// As [`LedgerClient::snapshot`].
-    pub async fn contract(&self, id: ContractId) -> Result<Option<StorageContract>, ClientError> {
+    pub async fn contract(&self, id: ContractId) -> Result<Option<Contract>, ClientError> {
         self.read(&id).await
+    }
+
+    /// The bill of a contract, line by line.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::snapshot`].
+    pub async fn bill(&self, contract: &Contract) -> Result<Vec<BillLine>, ClientError> {
+        let lines: Vec<_> = (0..contract.bills).map(|line| BillAt(contract.id, line)).collect();
+        self.must_all(&lines).await
+    }
+
+    /// What a token is worth now.
+    ///
+    /// # Errors
+    /// As [`LedgerClient::snapshot`].
+    pub async fn token_price(&self) -> Result<TokenPrice, ClientError> {
+        let prices = self.parameters().await?.prices;
+        let state = self.read(&ThePrice).await?;
+        Ok(acre_ledger::price::token_price(&prices, state.as_ref()))
     }
 
     /// All nodes, in the order in which they joined.
@@ -130,10 +150,7 @@ impl LedgerClient {
     ///
     /// # Errors
     /// As [`LedgerClient::snapshot`].
-    pub async fn contracts_of(
-        &self,
-        account: AccountId,
-    ) -> Result<Vec<StorageContract>, ClientError> {
+    pub async fn contracts_of(&self, account: AccountId) -> Result<Vec<Contract>, ClientError> {
         let count = self.account(account).await?.contracts;
         let places: Vec<_> = (0..count).map(|index| ContractOf(account, index)).collect();
         let ids = self.must_all(&places).await?;

@@ -119,7 +119,7 @@ impl Packer {
     fn reserve_ahead(&self) {
         let held = self.before.saturating_add(self.packed);
         let volume = &self.store.volume;
-        let reserved = volume.contract().bytes.0;
+        let reserved = volume.storage().bytes.0;
         if held > reserved - reserved / 8 {
             self.sender.reserve(Bytes(held.saturating_mul(2)));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use acre_ledger::{
-    CandidateAt, CandidateBy, ContractOf, Handle, HandleAt, NodeState, ProposalAt, StorageContract,
+    CandidateAt, CandidateBy, Contract, ContractOf, Handle, HandleAt, NodeState, ProposalAt,
     TallyOf, TwinOf,
 };
 use acre_types::{AccountId, ContractId, Country, Digest, FarmId, Height, NodeId};
@@ -15,7 +15,7 @@ use crate::dto::{self, ContractStateName, NodeStateName, One, Page};
 use crate::explorer::Explorer;
 use crate::limits::{BLOCKS_AT_ONCE, BLOCKS_PAGE_MAX, KEYS_PER_READ, SCAN_MAX};
 use crate::problem::{Code, Problem};
-use crate::replica::{FarmFilter, NodeFilter, Replica, is_open, nodes_of};
+use crate::replica::{FarmFilter, NodeFilter, Replica, nodes_of};
 
 type Answer<T> = Result<T, Problem>;
 
@@ -107,8 +107,8 @@ pub(super) async fn farm(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto
 }
 
 /// Contracts by their numbers: those held here, and the others with proofs.
-async fn contracts_by_id(explorer: &Explorer, ids: &[u64]) -> Answer<Vec<StorageContract>> {
-    let mut found: Vec<Option<StorageContract>> = {
+async fn contracts_by_id(explorer: &Explorer, ids: &[u64]) -> Answer<Vec<Contract>> {
+    let mut found: Vec<Option<Contract>> = {
         let replica = explorer.replica();
         ids.iter().map(|id| replica.contracts.get(ContractId(*id)).cloned()).collect()
     };
@@ -127,7 +127,7 @@ async fn contracts_by_id(explorer: &Explorer, ids: &[u64]) -> Answer<Vec<Storage
 
 fn contract_page(
     explorer: &Explorer,
-    rows: &[StorageContract],
+    rows: &[Contract],
     next_after: Option<u64>,
 ) -> Page<dto::Contract> {
     let seen = explorer.seen(&explorer.replica());
@@ -143,10 +143,10 @@ pub(super) async fn contracts(explorer: Arc<Explorer>, q: Question) -> Answer<Pa
         let hint = "leave node out, or ask for the open ones";
         return Err(Problem::bad_query("closed contracts are not found by node", hint));
     }
-    let fits = |contract: &StorageContract| {
+    let fits = |contract: &Contract| {
         owner.is_none_or(|owner| owner == contract.owner)
             && node.is_none_or(|node| nodes_of(contract).any(|place| place == node))
-            && state.is_none_or(|state| (state == ContractStateName::Open) == is_open(contract))
+            && state.is_none_or(|state| state == ContractStateName::of(&contract.state))
     };
     if node.is_some() || (owner.is_none() && state == Some(ContractStateName::Open)) {
         let replica = explorer.replica();
@@ -174,7 +174,7 @@ pub(super) async fn contracts(explorer: Arc<Explorer>, q: Question) -> Answer<Pa
 async fn contracts_of(
     explorer: &Explorer,
     owner: AccountId,
-    fits: impl Fn(&StorageContract) -> bool,
+    fits: impl Fn(&Contract) -> bool,
     after: Option<u64>,
     limit: usize,
 ) -> Answer<Page<dto::Contract>> {

@@ -1,6 +1,6 @@
 //! Objects of the ledger.
 
-use acre_ledger::{self as ledger, ContractState, NodeState, StorageContract};
+use acre_ledger::{self as ledger, ContractState, NodeState};
 use acre_types::{AccountId, FarmId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -196,7 +196,7 @@ impl Node {
             state: node.state.into(),
             offered: node.capacity.into(),
             verified: node.proven().into(),
-            reserved_bytes: node.reserved.0,
+            reserved_bytes: node.reserved.storage.0,
             record: node.record.into(),
             witnessing: node.witnessing.into(),
             addresses: node.addresses.iter().map(ToString::to_string).collect(),
@@ -250,10 +250,22 @@ impl Farm {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "ContractState")]
 pub(crate) enum ContractStateName {
-    /// It holds escrow and reserves space.
+    /// It waits for somebody to accept it.
+    Pending,
+    /// It holds tokens and reserves capacity.
     Open,
     /// It is over for good.
     Closed,
+}
+
+impl ContractStateName {
+    pub(crate) const fn of(state: &ContractState) -> Self {
+        match state {
+            ContractState::Pending { .. } => Self::Pending,
+            ContractState::Open => Self::Open,
+            ContractState::Closed { .. } => Self::Closed,
+        }
+    }
 }
 
 /// A contract.
@@ -265,16 +277,24 @@ pub(crate) struct Contract {
     pub(crate) owner: Id,
     /// Whether it still holds anything.
     pub(crate) state: ContractStateName,
-    /// The erasure code, as in `16+4`.
-    pub(crate) profile: String,
-    /// Its nodes: first the primaries, then the spares.
+    /// What it is about: storage, workload, rent, name or service.
+    pub(crate) kind: String,
+    /// The erasure code of storage, as in `16+4`.
+    pub(crate) profile: Option<String>,
+    /// Its nodes; of storage first the primaries, then the spares.
     pub(crate) places: Vec<Id>,
-    /// Plain bytes.
+    /// Plain bytes of storage.
     pub(crate) plain_bytes: u64,
-    /// Raw bytes reserved at each place.
+    /// Raw bytes of storage reserved at each place.
     pub(crate) place_bytes: u64,
-    /// Tokens it holds.
+    /// Tokens it holds for the time that was paid for.
     pub(crate) escrow_tft: Tft,
+    /// Tokens it holds for what is metered.
+    pub(crate) usage_tft: Tft,
+    /// Tokens it holds for grace.
+    pub(crate) deposit_tft: Tft,
+    /// Lines of its bill.
+    pub(crate) bill_lines: u32,
     /// When it was made.
     pub(crate) created_ms: u64,
     /// Paid to the farms up to here.
@@ -285,21 +305,26 @@ pub(crate) struct Contract {
     pub(crate) closed_ms: Option<u64>,
 }
 
-impl From<&StorageContract> for Contract {
-    fn from(contract: &StorageContract) -> Self {
-        let (state, closed_ms) = match contract.state {
-            ContractState::Open => (ContractStateName::Open, None),
-            ContractState::Closed { at } => (ContractStateName::Closed, Some(at.0)),
+impl From<&ledger::Contract> for Contract {
+    fn from(contract: &ledger::Contract) -> Self {
+        let closed_ms = match contract.state {
+            ContractState::Closed { at, .. } => Some(at.0),
+            _ => None,
         };
+        let storage = contract.storage();
         Self {
             id: contract.id.0,
             owner: Id::new(contract.owner.0),
-            state,
-            profile: contract.profile.to_string(),
-            places: contract.places.iter().map(|place| Id::new(place.0)).collect(),
-            plain_bytes: contract.bytes.0,
-            place_bytes: contract.place_bytes().0,
+            state: ContractStateName::of(&contract.state),
+            kind: contract.kind.name().to_owned(),
+            profile: storage.map(|storage| storage.profile.to_string()),
+            places: contract.nodes().iter().map(|place| Id::new(place.0)).collect(),
+            plain_bytes: storage.map_or(0, |storage| storage.bytes.0),
+            place_bytes: storage.map_or(0, |storage| storage.place_bytes().0),
             escrow_tft: Tft(contract.escrow),
+            usage_tft: Tft(contract.usage),
+            deposit_tft: Tft(contract.deposit),
+            bill_lines: contract.bills,
             created_ms: contract.created.0,
             settled_ms: contract.settled.0,
             expires_ms: contract.expires.0,

@@ -3,20 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use acre_ledger::{ContractState, StorageContract};
+use acre_ledger::{Contract, ContractState};
 use acre_types::{ContractId, NodeId};
 
 use super::Slice;
 use crate::limits::CONTRACTS_MAX;
 
 /// Whether a contract still holds anything.
-pub(crate) fn is_open(contract: &StorageContract) -> bool {
-    contract.state == ContractState::Open
+fn is_open(contract: &Contract) -> bool {
+    !matches!(contract.state, ContractState::Closed { .. })
 }
 
 /// Nodes that a contract has to do with.
-pub(crate) fn nodes_of(contract: &StorageContract) -> impl Iterator<Item = NodeId> {
-    contract.places.iter().copied()
+pub(crate) fn nodes_of(contract: &Contract) -> impl Iterator<Item = NodeId> {
+    contract.nodes().iter().copied()
+}
+
+fn bytes_of(contract: &Contract) -> u128 {
+    contract.storage().map_or(0, |storage| storage.bytes.0.into())
 }
 
 /// Contracts.
@@ -24,7 +28,7 @@ pub(crate) fn nodes_of(contract: &StorageContract) -> impl Iterator<Item = NodeI
 pub(crate) struct Contracts {
     /// Contracts up to this number were looked at.
     known: u64,
-    open: BTreeMap<u64, StorageContract>,
+    open: BTreeMap<u64, Contract>,
     by_node: HashMap<NodeId, BTreeSet<u64>>,
     /// Plain bytes of the open ones.
     bytes: u128,
@@ -53,12 +57,12 @@ impl Contracts {
         self.bytes
     }
 
-    pub(crate) fn get(&self, id: ContractId) -> Option<&StorageContract> {
+    pub(crate) fn get(&self, id: ContractId) -> Option<&Contract> {
         self.open.get(&id.0)
     }
 
     /// Takes a contract's present state, known before or not. Says whether that is news.
-    pub(crate) fn put(&mut self, contract: StorageContract) -> bool {
+    pub(crate) fn put(&mut self, contract: Contract) -> bool {
         let id = contract.id.0;
         self.known = self.known.max(id);
         if self.open.get(&id) == Some(&contract) {
@@ -79,7 +83,7 @@ impl Contracts {
         for node in nodes_of(&contract) {
             self.by_node.entry(node).or_default().insert(id);
         }
-        self.bytes += u128::from(contract.bytes.0);
+        self.bytes += bytes_of(&contract);
         self.open.insert(id, contract);
         true
     }
@@ -94,7 +98,7 @@ impl Contracts {
                 }
             }
         }
-        self.bytes -= u128::from(old.bytes.0);
+        self.bytes -= bytes_of(&old);
         true
     }
 
@@ -102,7 +106,7 @@ impl Contracts {
     pub(crate) fn page(
         &self,
         node: Option<NodeId>,
-        fits: impl Fn(&StorageContract) -> bool,
+        fits: impl Fn(&Contract) -> bool,
         after: Option<u64>,
         limit: usize,
     ) -> Slice<u64> {

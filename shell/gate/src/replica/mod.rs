@@ -16,7 +16,7 @@ mod tests;
 use acre_chain::client::Final;
 use acre_ledger::{Beacon, EpochState, Grid, Parameters, Seats, Totals};
 
-pub(crate) use contracts::{Contracts, is_open, nodes_of};
+pub(crate) use contracts::{Contracts, nodes_of};
 pub(crate) use farms::{FarmFilter, Farms};
 pub(crate) use nodes::{NodeFilter, NodeRow, Nodes};
 pub(crate) use statistics::Shares;

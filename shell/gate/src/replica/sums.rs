@@ -52,7 +52,7 @@ impl Sums {
             NodeState::Active => (1, 0, 0),
             NodeState::Draining => (0, 1, 0),
             NodeState::Retired => {
-                let reserved_bytes = u128::from(node.reserved.0);
+                let reserved_bytes = u128::from(node.reserved.storage.0);
                 return Self { retired: 1, reserved_bytes, ..Self::default() };
             }
         };
@@ -62,7 +62,7 @@ impl Sums {
             retired,
             offered: Size::of(&node.capacity),
             verified: Size::of(&node.proven()),
-            reserved_bytes: u128::from(node.reserved.0),
+            reserved_bytes: u128::from(node.reserved.storage.0),
         }
     }
 

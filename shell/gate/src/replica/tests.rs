@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use acre_codec::List;
-use acre_ledger::{Capacity, ContractState, Farm, Node, NodeState, StorageContract};
+use acre_ledger::{
+    Capacity, Cause, Contract, ContractKind, ContractState, Farm, Grace, Node, NodeState,
+    Resources, Stand, Storage,
+};
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Country, FarmId, NodeId, Profile, PublicKey, Text, UnixMs,
 };
@@ -39,7 +42,8 @@ fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
         site: Text::new("site").unwrap(),
         country: country(place),
         capacity: Capacity { storage: Bytes(storage), cores: 4, memory: Bytes(8) },
-        reserved: Bytes(storage / 2),
+        reserved: Resources::storage(Bytes(storage / 2)),
+        rented: None,
         addresses: List::new(vec![]).unwrap(),
         state,
         registered: UnixMs(1),
@@ -50,18 +54,29 @@ fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
     }
 }
 
-fn contract(number: u64, places: &[u32], state: ContractState) -> StorageContract {
-    StorageContract {
+fn contract(number: u64, places: &[u32], state: ContractState) -> Contract {
+    Contract {
         id: ContractId(number),
         owner: AccountId([3; 32]),
-        writer: PublicKey([4; 32]),
-        profile: Profile::Tiny,
-        places: List::new(places.iter().map(|place| id(*place)).collect()).unwrap(),
-        bytes: Bytes(10),
+        kind: ContractKind::Storage(Storage {
+            writer: PublicKey([4; 32]),
+            profile: Profile::Tiny,
+            places: List::new(places.iter().map(|place| id(*place)).collect()).unwrap(),
+            bytes: Bytes(10),
+        }),
         created: UnixMs(1),
         settled: UnixMs(1),
         expires: UnixMs(2),
+        grace: Grace::default(),
         escrow: Amount(5),
+        listed: Amount(5),
+        usage: Amount::ZERO,
+        deposit: Amount::ZERO,
+        paid: Amount::ZERO,
+        paid_listed: Amount::ZERO,
+        stands: List::new(vec![Stand::default(); places.len()]).unwrap(),
+        bills: 0,
+        gang: None,
         state,
     }
 }
@@ -198,7 +213,8 @@ fn open_contracts_are_found_by_node_until_they_close() {
     assert!(!contracts.put(contract(2, &[2, 4, 5], ContractState::Open)), "no news");
     assert!(contracts.put(contract(2, &[4, 5, 6], ContractState::Open)), "moved");
     assert_eq!((on(&contracts, 2), on(&contracts, 6)), (vec![1], vec![2]));
-    assert!(contracts.put(contract(1, &[1, 2, 3], ContractState::Closed { at: UnixMs(9) })));
+    let (at, cause) = (UnixMs(9), Cause::Cancelled);
+    assert!(contracts.put(contract(1, &[1, 2, 3], ContractState::Closed { at, cause })));
     assert!(on(&contracts, 2).is_empty());
     assert_eq!((contracts.open(), contracts.known(), contracts.bytes()), (1, 2, 10));
 }

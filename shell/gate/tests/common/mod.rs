@@ -13,8 +13,8 @@ use acre_crypto::{Secret, SigningKey};
 use acre_gate::{Explorer, Registry, Report, Source, serve};
 use acre_ledger::limits::EPOCH_MS_MIN;
 use acre_ledger::{
-    Action, Capacity, CapacityRules, Genesis, GridKind, JoinToken, NewContract, NodeOffer,
-    NodeState, Parameters, SignedJoinToken, Validator as GenesisValidator,
+    Action, Capacity, CapacityRules, Genesis, GridKind, JoinToken, NewContract, NewKind,
+    NewStorage, NodeOffer, NodeState, Parameters, SignedJoinToken, Validator as GenesisValidator,
 };
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Profile, Text, UnixMs};
@@ -134,13 +134,13 @@ impl Grid {
     /// A contract of owner 0 on these nodes.
     pub(crate) async fn contract(&self, nodes: &[u8]) -> u64 {
         let places = nodes.iter().map(|number| NodeId::from(node_key(*number).public())).collect();
-        let new = NewContract {
+        let kind = NewKind::Storage(NewStorage {
             profile: Profile::Tiny,
             places: List::new(places).unwrap(),
             bytes: Bytes(1 << 20),
-            period_ms: 3_600_000,
             writer: owner(0).public(),
-        };
+        });
+        let new = NewContract { kind, period_ms: 3_600_000, budget: Amount(u64::MAX) };
         self.submit(&owner(0), Action::CreateContract(new)).await
     }
 

@@ -1,0 +1,230 @@
+//! Tokens of contracts: every movement is a line of the bill, and every line a movement (L8).
+
+use std::collections::BTreeMap;
+
+use acre_types::{AccountId, Amount, UnixMs};
+
+use super::super::{Done, Work};
+use crate::bill::{self, Drawn, by_weight, earned};
+use crate::error::{Refusal, StateError};
+use crate::event::Event;
+use crate::key::{BillAt, TheTotals};
+use crate::object::{
+    BillEntry, BillLine, Contract, ContractKind, Deposit, Lock, Parts, Purse, Shares,
+};
+use crate::price::is_metered;
+
+/// A time that a line is about.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) from: UnixMs,
+    pub(super) to: UnixMs,
+}
+
+impl Work<'_> {
+    pub(super) fn write_line(
+        &mut self,
+        contract: &mut Contract,
+        span: Span,
+        entry: BillEntry,
+    ) -> Done {
+        let line = BillLine { at: self.now, from: span.from, to: span.to, entry };
+        debug_assert_eq!(bill::recompute(&line).as_ref(), Some(&line), "L8");
+        self.overlay.put(&BillAt(contract.id, contract.bills), line);
+        contract.bills = super::super::next(contract.bills)?;
+        Ok(())
+    }
+
+    /// Moves the price of these lines from the owner into the contract.
+    pub(super) fn lock_lines(
+        &mut self,
+        contract: &mut Contract,
+        span: Span,
+        lines: &[Lock],
+    ) -> Done {
+        for line in lines {
+            self.lock(contract.owner, line.net)?;
+            if is_metered(line.item) {
+                contract.usage = sum(contract.usage, line.net)?;
+            } else {
+                contract.escrow = sum(contract.escrow, line.net)?;
+                contract.listed = sum(contract.listed, line.gross)?;
+            }
+            self.write_line(contract, span, BillEntry::Lock(*line))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn lock_deposit(&mut self, contract: &mut Contract, deposit: Deposit) -> Done {
+        if deposit.net == Amount::ZERO {
+            return Ok(());
+        }
+        self.lock(contract.owner, deposit.net)?;
+        contract.deposit = sum(contract.deposit, deposit.net)?;
+        let span = Span { from: contract.expires, to: contract.grace_end() };
+        self.write_line(contract, span, BillEntry::Deposit(deposit))
+    }
+
+    /// Pays a part of a purse to those who earned it. The caller stores the contract.
+    pub(super) fn pay(
+        &mut self,
+        contract: &mut Contract,
+        purse: Purse,
+        (part, whole): (u64, u64),
+        span: Span,
+        parts: &Parts,
+    ) -> Done {
+        let (listed, held) = match purse {
+            Purse::Time => (contract.listed, contract.escrow),
+            Purse::Use => (contract.usage, contract.usage),
+            Purse::Grace => (contract.deposit, contract.deposit),
+        };
+        let split = self.parameters.prices.split;
+        let drawn = Drawn { listed, held, part, whole };
+        let mut pay = bill::pay(purse, drawn, parts.clone(), split);
+        if pay.gross == Amount::ZERO {
+            return Ok(());
+        }
+        let left = Amount(held.0.saturating_sub(pay.net.0));
+        match purse {
+            Purse::Time => {
+                let unpaid = bill::share_of(pay.gross, pay.refund.0, pay.net.0);
+                let paid = Amount(pay.net.0.saturating_sub(pay.refund.0));
+                let paid_listed = Amount(pay.gross.0.saturating_sub(unpaid.0));
+                contract.escrow = left;
+                contract.listed = Amount(listed.0.saturating_sub(pay.gross.0));
+                contract.paid = sum(contract.paid, paid)?;
+                contract.paid_listed = sum(contract.paid_listed, paid_listed)?;
+            }
+            Purse::Use => contract.usage = left,
+            Purse::Grace => contract.deposit = left,
+        }
+        self.unlock(pay.net)?;
+        self.credit(contract.owner, pay.refund)?;
+        pay.penalty = self.penalize(contract, pay.net, parts)?;
+        self.give(contract, pay.net, parts, pay.shares)?;
+        self.write_line(contract, span, BillEntry::Pay(pay))
+    }
+
+    /// Takes back a discount to which its owner did not stay.
+    pub(super) fn recall(&mut self, contract: &mut Contract, parts: Parts) -> Done {
+        let until = contract.settled.min(contract.expires);
+        let reached_ms = until.0.saturating_sub(contract.created.0);
+        let recall = bill::recall(
+            (contract.paid_listed, contract.paid),
+            self.parameters.prices.discount(reached_ms),
+            contract.escrow,
+            parts,
+            self.parameters.prices.split,
+        );
+        if recall.net == Amount::ZERO {
+            return Ok(());
+        }
+        contract.escrow = Amount(contract.escrow.0.saturating_sub(recall.net.0));
+        contract.paid = sum(contract.paid, recall.net)?;
+        self.unlock(recall.net)?;
+        self.give(contract, recall.net, &recall.parts, recall.shares)?;
+        let span = Span { from: contract.created, to: until };
+        self.write_line(contract, span, BillEntry::Recall(recall))
+    }
+
+    /// Gives back all that is left.
+    pub(super) fn refund(&mut self, contract: &mut Contract) -> Done<Amount> {
+        let what = "a contract holds more than there is";
+        let refund = bill::refund(contract.escrow, contract.usage, contract.deposit)
+            .ok_or(StateError::Books { what })?;
+        (contract.escrow, contract.listed) = (Amount::ZERO, Amount::ZERO);
+        (contract.usage, contract.deposit) = (Amount::ZERO, Amount::ZERO);
+        if refund.net == Amount::ZERO {
+            return Ok(refund.net);
+        }
+        self.unlock(refund.net)?;
+        self.credit(contract.owner, refund.net)?;
+        let span = Span { from: self.now, to: self.now };
+        self.write_line(contract, span, BillEntry::Refund(refund))?;
+        Ok(refund.net)
+    }
+
+    /// Hands out what has left a purse; `net` as it was before refunds.
+    fn give(&mut self, contract: &Contract, net: Amount, parts: &Parts, shares: Shares) -> Done {
+        let foundation = self.overlay.base().grid().foundation;
+        self.credit(foundation, shares.foundation)?;
+        if let Some(fund) = self.parameters.prices.split.fund {
+            self.credit(fund, shares.fund)?;
+        }
+        self.destroy(shares.burned)?;
+        for (account, share) in self.payouts(contract, net, parts, shares.farms)? {
+            self.credit(account, Amount(share))?;
+        }
+        if shares != Shares::default() {
+            let Shares { farms, foundation, .. } = shares;
+            self.events.push(Event::ContractPaid { contract: contract.id, farms, foundation });
+        }
+        Ok(())
+    }
+
+    /// Who gets how much of what the farms earned: in proportion to what each node earned of `net`.
+    fn payouts(
+        &mut self,
+        contract: &Contract,
+        net: Amount,
+        parts: &Parts,
+        farms: Amount,
+    ) -> Done<BTreeMap<AccountId, u64>> {
+        let mut payouts = BTreeMap::<AccountId, u64>::new();
+        if let ContractKind::Service(service) = &contract.kind {
+            payouts.insert(service.provider, farms.0);
+            return Ok(payouts);
+        }
+        let weights: Vec<_> = earned(net, parts).iter().map(|earned| earned.paid).collect();
+        for (id, share) in contract.nodes().iter().zip(by_weight(farms, &weights)) {
+            let farm = self.overlay.must(id)?.farm;
+            let payout = self.overlay.must(&farm)?.payout;
+            let sum = payouts.entry(payout).or_default();
+            *sum = sum.saturating_add(share);
+        }
+        Ok(payouts)
+    }
+
+    /// Moves tokens from an account into escrow.
+    pub(in super::super) fn lock(&mut self, owner: AccountId, amount: Amount) -> Done {
+        self.debit(owner, amount)?;
+        let mut totals = self.totals()?;
+        totals.escrow = totals
+            .escrow
+            .checked_add(amount)
+            .ok_or(StateError::Books { what: "escrow is more than was minted" })?;
+        self.overlay.put(&TheTotals, totals);
+        Ok(())
+    }
+
+    /// Takes tokens out of escrow; the caller credits them.
+    pub(in super::super) fn unlock(&mut self, amount: Amount) -> Done {
+        let mut totals = self.totals()?;
+        totals.escrow = totals
+            .escrow
+            .checked_sub(amount)
+            .ok_or(StateError::Books { what: "escrow is less than a contract holds" })?;
+        self.overlay.put(&TheTotals, totals);
+        Ok(())
+    }
+
+    /// Destroys tokens that left escrow.
+    fn destroy(&mut self, amount: Amount) -> Done {
+        if amount == Amount::ZERO {
+            return Ok(());
+        }
+        let mut totals = self.totals()?;
+        totals.burned = totals
+            .burned
+            .checked_add(amount)
+            .ok_or(StateError::Books { what: "more was burned than was minted" })?;
+        self.overlay.put(&TheTotals, totals);
+        Ok(())
+    }
+}
+
+fn sum(a: Amount, b: Amount) -> Done<Amount> {
+    let what = "the price of the contract";
+    a.checked_add(b).ok_or_else(|| Refusal::OutOfRange { what }.into())
+}

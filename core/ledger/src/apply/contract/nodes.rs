@@ -1,0 +1,153 @@
+//! What contracts reserve at nodes, and what nodes did for it.
+
+use acre_types::{AccountId, Amount, Bytes, ContractId, NodeId, UnixMs};
+
+use super::super::{Done, Work};
+use crate::error::{Refusal, StateError};
+use crate::object::{
+    Contract, ContractKind, Node, NodeState, Part, Parts, Progress, Resources, Stand,
+};
+use crate::price::{PlaceTerms, WHOLE_WEIGHT};
+
+impl Work<'_> {
+    pub(super) fn node(&mut self, id: NodeId) -> Done<Node> {
+        Ok(self.overlay.get(&id)?.ok_or(Refusal::NoSuchNode { node: id })?)
+    }
+
+    pub(super) fn check_active(&mut self, id: NodeId) -> Done {
+        match self.node(id)?.state {
+            NodeState::Active => Ok(()),
+            NodeState::Draining | NodeState::Retired => {
+                Err(Refusal::NodeNotActive { node: id }.into())
+            }
+        }
+    }
+
+    /// How a node would stand in a contract of this owner until `until`, if it takes it at all.
+    pub(super) fn stand(&mut self, id: NodeId, owner: AccountId, until: UnixMs) -> Done<Stand> {
+        let node = self.node(id)?;
+        let (due, up) = self.record_of(id)?;
+        let weight = match node.rented {
+            None => self.list_weight(&node)?,
+            Some(rent) => {
+                self.check_renter(id, rent, owner, until)?;
+                0
+            }
+        };
+        Ok(Stand { weight, due, up })
+    }
+
+    /// That the owner rents the node himself, for long enough.
+    pub(super) fn check_renter(
+        &mut self,
+        node: NodeId,
+        rent: ContractId,
+        owner: AccountId,
+        until: UnixMs,
+    ) -> Done {
+        let rent = self.overlay.must(&rent)?;
+        if rent.owner == owner && rent.expires >= until {
+            return Ok(());
+        }
+        Err(Refusal::NodeRented { node, contract: rent.id }.into())
+    }
+
+    /// The record with all that its witnesses reported so far.
+    pub(super) fn record_of(&mut self, id: NodeId) -> Done<(u64, u64)> {
+        self.fold_node(id)?;
+        Ok(record(&self.overlay.must(&id)?))
+    }
+
+    /// What a node's capacity costs of the list price, in thousandths.
+    fn list_weight(&mut self, _node: &Node) -> Done<u32> {
+        Ok(WHOLE_WEIGHT)
+    }
+
+    /// As [`crate::price::quote`] wants it.
+    pub(super) fn place_terms(&mut self, id: NodeId, stand: Stand) -> Done<PlaceTerms> {
+        Ok(PlaceTerms { weight: stand.weight, capacity: self.node(id)?.capacity })
+    }
+
+    pub(super) fn reserve(&mut self, id: NodeId, more: Resources) -> Done {
+        if more == Resources::default() {
+            return Ok(());
+        }
+        let mut node = self.node(id)?;
+        let (wanted, free) = (more.storage, node.free());
+        let full = Refusal::NoSpace { node: id, wanted, free };
+        if wanted > free {
+            return Err(full.into());
+        }
+        let reserved = node.reserved.checked_add(more).ok_or(full)?;
+        let cores_milli = u64::from(node.capacity.cores)
+            .saturating_mul(1000)
+            .saturating_mul(self.parameters.contracts.overcommit.into());
+        // What was reserved before a vote or a change of the node stays.
+        if more.cores_milli > 0 && reserved.cores_milli > cores_milli {
+            return Err(Refusal::NoCapacity { node: id, what: "cores" }.into());
+        }
+        if more.memory > Bytes(0) && reserved.memory > node.capacity.memory {
+            return Err(Refusal::NoCapacity { node: id, what: "memory" }.into());
+        }
+        node.reserved = reserved;
+        self.overlay.put(&id, node);
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, id: NodeId, less: Resources) -> Done {
+        let mut node = self.overlay.must(&id)?;
+        let what = "a node has less reserved than its contracts hold";
+        node.reserved = node.reserved.checked_sub(less).ok_or(StateError::Books { what })?;
+        self.overlay.put(&id, node);
+        Ok(())
+    }
+
+    /// How the nodes of a contract share what is paid now: by weight, and by their records since it
+    /// was last asked, which is from now on.
+    pub(super) fn take_parts(&mut self, contract: &mut Contract) -> Done<Parts> {
+        match &contract.kind {
+            ContractKind::Name(_) => return Ok(Parts::Even(0)),
+            ContractKind::Service(_) => return Ok(Parts::Even(1)),
+            _ => {}
+        }
+        let failed = contract
+            .workload()
+            .is_some_and(|workload| matches!(workload.progress, Progress::Failed { .. }));
+        let mut parts = Vec::with_capacity(contract.nodes().len());
+        let mut stands = Vec::with_capacity(contract.nodes().len());
+        for (id, stand) in contract.nodes().iter().zip(contract.stands.iter()) {
+            let (due, up) = self.record_of(*id)?;
+            stands.push(Stand { due, up, ..*stand });
+            let part = Part {
+                weight: stand.weight,
+                due: due.saturating_sub(stand.due),
+                up: up.saturating_sub(stand.up),
+            };
+            parts.push(if failed { Part { due: 1, up: 0, ..part } } else { part });
+        }
+        contract.stands = stands.try_into().expect("as many as there were");
+        Ok(shared(parts))
+    }
+
+    /// What the farms of nodes that were not up pay to the owner from their stakes, as far as these
+    /// reach.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "farms have no stake yet")]
+    pub(super) fn penalize(&mut self, _: &Contract, _: Amount, _: &Parts) -> Done<Amount> {
+        Ok(Amount::ZERO)
+    }
+}
+
+/// The short form if it says the same.
+pub(super) fn shared(parts: Vec<Part>) -> Parts {
+    let first = parts.first().map(|part| part.weight);
+    let is_even = parts.iter().all(|part| Some(part.weight) == first && part.up >= part.due);
+    match u8::try_from(parts.len()) {
+        Ok(count) if is_even => Parts::Even(count),
+        _ => Parts::Each(parts.try_into().expect("as many as a contract has places")),
+    }
+}
+
+/// How long the node was to serve so far, and for how long it did.
+const fn record(node: &Node) -> (u64, u64) {
+    (node.record.due, node.record.up)
+}

@@ -1,0 +1,100 @@
+//! Rules for all contracts that are no prices.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::bounded;
+use crate::error::GenesisError;
+use crate::limits::CONTRACT_PERIOD_MS_MAX;
+
+/// What follows when the time that was paid for is over: first frozen, then archived, then deleted.
+///
+/// Both times are paid for by a deposit that is locked when the contract is made, so that nobody
+/// keeps capacity for nothing. A short contract has a short grace: each time is at most its share
+/// of the whole period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GraceRules {
+    /// Frozen for at most so long.
+    pub freeze_ms: u64,
+    /// Archived for at most so long after that.
+    pub archive_ms: u64,
+    /// Each at most this share of the period, in percent.
+    pub percent: u8,
+}
+
+impl Default for GraceRules {
+    /// Two weeks each, and at most a twentieth of the period.
+    fn default() -> Self {
+        let two_weeks_ms = 14 * 24 * 3_600_000;
+        Self { freeze_ms: two_weeks_ms, archive_ms: two_weeks_ms, percent: 5 }
+    }
+}
+
+impl GraceRules {
+    pub(super) fn check(&self) -> Result<(), GenesisError> {
+        bounded("grace.freeze_ms", self.freeze_ms, CONTRACT_PERIOD_MS_MAX)?;
+        bounded("grace.archive_ms", self.archive_ms, CONTRACT_PERIOD_MS_MAX)?;
+        bounded("grace.percent", self.percent.into(), 50)
+    }
+
+    /// The grace of a contract that is made for so long.
+    #[must_use]
+    pub fn of(&self, period_ms: u64) -> Grace {
+        // A hundredth first: the product of a long period would not fit.
+        let most = (period_ms / 100).saturating_mul(self.percent.into());
+        Grace { freeze_ms: self.freeze_ms.min(most), archive_ms: self.archive_ms.min(most) }
+    }
+}
+
+/// The grace of one contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Grace {
+    /// Frozen for so long from its end.
+    pub freeze_ms: u64,
+    /// Archived for so long after that.
+    pub archive_ms: u64,
+}
+
+impl Grace {
+    /// Both times.
+    #[must_use]
+    pub const fn whole_ms(&self) -> u64 {
+        self.freeze_ms.saturating_add(self.archive_ms)
+    }
+}
+
+/// Rules for contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ContractRules {
+    /// Virtual cores that may be reserved for each core that a node offers.
+    pub overcommit: u8,
+    /// How far ahead the deadline of a node's or partner's answer may lie.
+    pub answer_ms_max: u64,
+    /// What a farm pays to the tenant from its stake for capacity that was down, in percent of the
+    /// price, on top of the price itself.
+    pub penalty_percent: u16,
+    /// Time that one bill of a service may cover.
+    pub window_ms_max: u64,
+}
+
+impl Default for ContractRules {
+    /// Four cores for one, answers within a day, as much again for time that was down, bills of a
+    /// service within a week.
+    fn default() -> Self {
+        let day_ms = 24 * 3_600_000;
+        Self {
+            overcommit: 4,
+            answer_ms_max: day_ms,
+            penalty_percent: 100,
+            window_ms_max: 7 * day_ms,
+        }
+    }
+}
+
+impl ContractRules {
+    pub(super) fn check(&self) -> Result<(), GenesisError> {
+        bounded("contracts.overcommit", self.overcommit.into(), 16)?;
+        bounded("contracts.answer_ms_max", self.answer_ms_max, CONTRACT_PERIOD_MS_MAX)?;
+        bounded("contracts.penalty_percent", self.penalty_percent.into(), 1000)?;
+        bounded("contracts.window_ms_max", self.window_ms_max, CONTRACT_PERIOD_MS_MAX)
+    }
+}
