@@ -493,7 +493,7 @@ proptest! {
                         [usize::from(state.min(2))];
                     let action = Action::UpdateNode {
                         node: node(number),
-                        capacity: capacity(storage),
+                        capacity: Capacity { memory: Bytes(9 << 30), ..capacity(storage) },
                         addresses: addresses(),
                         state,
                     };
@@ -514,16 +514,19 @@ proptest! {
                     grid.state = again.state;
                 }
             }
-            let mut sum = 0;
+            let (mut sum, mut units) = (0, 0);
             for (number, wanted) in &plain {
                 let node = grid.node(*number);
                 prop_assert_eq!(node.verified, node.proven(), "L7 at {}", number);
                 prop_assert_eq!(node.verified.storage.0, wanted.verified);
+                units += u128::from(acre_ledger::proven_units(&node));
                 prop_assert_eq!((node.record.due, node.record.up), (wanted.due, wanted.up));
                 prop_assert!(node.witnessing.off <= node.witnessing.verdicts);
                 sum += grid.balance(account(*number)) + grid.balance(account(number - 100));
             }
             prop_assert_eq!(sum, issued(&grid), "L3");
+            let assembly = grid.state.read(&acre_ledger::TheAssembly).unwrap().unwrap_or_default();
+            prop_assert_eq!(assembly.units, units, "what farmers vote with");
         }
     }
 }
