@@ -52,7 +52,7 @@ const draw = (report) => {
 };
 
 const share = (ppm) => `${(ppm / 10000).toFixed(1)} %`;
-const drawGrid = (answer) => {
+const drawGrid = (answer, epoch) => {
   const s = answer.item, d = s.decentralisation;
   const facts = [
     ["Nodes", `${s.nodes_active} take contracts, ${s.nodes_draining} drain, ${s.nodes_retired} retired`],
@@ -62,6 +62,7 @@ const drawGrid = (answer) => {
     ["Where", `${s.countries.length} countries: ${s.countries.slice(0, 12).map((c) => `${c.country} ${c.nodes}`).join(", ")}${s.countries.length > 12 ? ", …" : ""}`],
     ["Farmers", `${s.farmers}; the largest has ${share(d.storage.top_1_ppm)} of the bytes, the five largest ${share(d.storage.top_5_ppm)}; ${d.storage.owners_for_half} hold half`],
     ["Validators", `${d.validators} with one vote each; ${d.validators_to_stop} could stop the ledger`],
+    ["Epoch", epoch ? `${epoch.number}: ${epoch.nodes} nodes with ${epoch.witnesses_per_node} witnesses each, until ${new Date(epoch.ends_ms).toISOString().slice(11, 19)}` : "not known"],
     ["As of", `block ${answer.height}, heard ${Math.round(answer.age_ms / 1000)} s ago${answer.fresh ? "" : ": old, or still being read"}`],
   ];
   byId("grid").replaceChildren(...facts.flatMap(([k, v]) => [make("dt", "", k), make("dd", "", v)]));
@@ -71,7 +72,8 @@ const look = async () => {
   try {
     draw(await (await fetch("/api/status")).json());
     const statistics = await fetch("/api/v1/statistics");
-    if (statistics.ok) drawGrid(await statistics.json());
+    const epoch = await fetch("/api/v1/epochs/current");
+    if (statistics.ok) drawGrid(await statistics.json(), epoch.ok ? (await epoch.json()).item : null);
   } catch {
     byId("verdict").className = "bad";
     byId("verdict").textContent = "The gateway does not answer. Is the grid up? acre status";

@@ -14,8 +14,7 @@ use tokio::time::timeout;
 use crate::dto::{BlockSummary, Seen, Statistics};
 use crate::history::History;
 use crate::limits::{
-    BLOCK_IDS_KEPT, BLOCKS_KEPT, FRESH, READ_TIME, READ_TURN, READS_AT_ONCE, STATISTICS_EVERY,
-    STREAMS,
+    BLOCKS_KEPT, FINALS_KEPT, FRESH, READ_TIME, READ_TURN, READS_AT_ONCE, STATISTICS_EVERY, STREAMS,
 };
 use crate::metrics::{Counter, Durations, Gauge, Invariant, Registry};
 use crate::problem::{Code, Problem};
@@ -30,7 +29,8 @@ pub struct Explorer {
     pub(crate) streams: Arc<Semaphore>,
     reads: Semaphore,
     blocks: Mutex<BTreeMap<u64, BlockSummary>>,
-    ids: Mutex<BTreeMap<u64, acre_types::Digest>>,
+    /// Names and times of the latest blocks that were proven final.
+    finals: Mutex<BTreeMap<u64, Final>>,
     statistics: Mutex<Option<(Instant, Seen, Arc<Statistics>)>>,
     /// Milliseconds from `started` to the last proven news, and one; 0 before the first.
     heard: AtomicU64,
@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     complete: Gauge,
     forks: Counter,
     overdrawn: Counter,
+    pub(crate) wrong_lines: Counter,
 }
 
 impl std::fmt::Debug for Explorer {
@@ -109,6 +110,7 @@ impl Metrics {
             complete: gauge("acre_gate_replica_complete", "1 if nothing is being caught up with."),
             forks: registry.violations(Invariant::L1),
             overdrawn: registry.violations(Invariant::L3),
+            wrong_lines: registry.violations(Invariant::L8),
         }
     }
 }
@@ -124,7 +126,7 @@ impl Explorer {
             streams: Arc::new(Semaphore::new(STREAMS)),
             reads: Semaphore::new(READS_AT_ONCE),
             blocks: Mutex::default(),
-            ids: Mutex::default(),
+            finals: Mutex::default(),
             statistics: Mutex::default(),
             heard: AtomicU64::new(0),
             started: Instant::now(),
@@ -205,7 +207,11 @@ impl Explorer {
     /// How old something is that was read just now.
     pub(crate) fn seen_now(&self) -> Seen {
         let mut seen = self.seen(&self.replica());
-        seen.height = seen.height.max(self.ledger.seen().0);
+        if let Some((height, block)) = lock(&self.finals).last_key_value()
+            && *height > seen.height
+        {
+            (seen.height, seen.block_time_ms) = (*height, block.time.0);
+        }
         seen
     }
 
@@ -235,15 +241,15 @@ impl Explorer {
 
     /// A block was proven final: two at one height would break L1.
     pub(crate) fn check_block(&self, block: &Final) {
-        let mut ids = lock(&self.ids);
-        if let Some(other) = ids.insert(block.height.0, block.id)
-            && other != block.id
+        let mut finals = lock(&self.finals);
+        if let Some(other) = finals.insert(block.height.0, *block)
+            && other.id != block.id
         {
             self.metrics.forks.up();
-            tracing::error!(height = %block.height, one = %other, other = %block.id, "two final blocks at one height (L1)");
+            tracing::error!(height = %block.height, one = %other.id, other = %block.id, "two final blocks at one height (L1)");
         }
-        while ids.len() > BLOCK_IDS_KEPT {
-            ids.pop_first();
+        while finals.len() > FINALS_KEPT {
+            finals.pop_first();
         }
     }
 

@@ -69,8 +69,8 @@ pub const RETRY: Duration = Duration::from_millis(250);
 pub const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Statistics are made again at most this often.
 pub const STATISTICS_EVERY: Duration = Duration::from_millis(500);
-/// Proven names of blocks kept to notice two at one height (L1).
-pub const BLOCK_IDS_KEPT: usize = 1_024;
+/// Final blocks whose names are kept to notice two at one height (L1).
+pub const FINALS_KEPT: usize = 1_024;
 /// How long a stop waits for answers that are being written.
 pub const STOP_GRACE: Duration = Duration::from_secs(2);
 

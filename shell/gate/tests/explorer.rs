@@ -90,6 +90,14 @@ async fn pages_to_the_end_filters_and_sums() {
         let one = gateway.get(&format!("/api/v1/contracts/{}", index + 1)).await;
         assert_eq!(one["item"], contracts[index]);
     }
+
+    let bill = gateway.all("/api/v1/contracts/1/bill", 2).await;
+    assert_eq!(bill.len() as u64, at(&contracts[0], "/bill_lines"));
+    assert_eq!((&bill[0]["kind"], &bill[0]["item"]), (&"lock".into(), &"storage".into()));
+    assert_eq!(bill.last().unwrap()["kind"], "refund", "it was cancelled");
+    assert!(bill.iter().all(|line| line["recomputes"] == true), "{bill:?}");
+    let indexes: Vec<_> = bill.iter().map(|line| at(line, "/index")).collect();
+    assert_eq!(indexes, (0..indexes.len() as u64).collect::<Vec<_>>(), "each once, in order");
 }
 
 #[tokio::test]
@@ -218,6 +226,25 @@ async fn follows_the_ledger_and_streams_resume_where_they_were_left() {
 }
 
 #[tokio::test]
+async fn reads_again_what_it_knew_before_a_gap() {
+    let grid = Grid::start(2, 3).await;
+    let ledger = &grid.ledger;
+    let mut farms: Vec<_> = ledger.farms().await.unwrap().into_iter().map(|(_, f)| f).collect();
+    let mut nodes = ledger.nodes().await.unwrap();
+    farms.pop();
+    nodes.pop();
+    farms[0].name = acre_types::Text::new("an old name").unwrap();
+    nodes[1].1.state = NodeState::Retired;
+    let gateway = grid.gateway_knowing(farms, nodes).await;
+    let states: Vec<_> = gateway.all("/api/v1/nodes", 2).await;
+    assert!(states.len() == 3 && states.iter().all(|node| node["state"] == "active"));
+    let names = gateway.all("/api/v1/farms", 1).await;
+    assert_eq!((&names[0]["name"], names.len()), (&"farm 0".into(), 2));
+    let statistics = gateway.get("/api/v1/statistics").await["item"].clone();
+    assert_eq!((&statistics["nodes_active"], &statistics["nodes_retired"]), (&3.into(), &0.into()));
+}
+
+#[tokio::test]
 async fn says_how_old_it_is_when_validators_are_gone() {
     let mut grid = Grid::start(1, 2).await;
     let gateway = grid.gateway().await;
@@ -246,6 +273,7 @@ async fn refuses_bad_questions_with_the_reason_and_what_to_do() {
         ("/api/v1/farms/0x1", 400, "the path's number cannot be '0x1'"),
         ("/api/v1/farms/7", 404, "there is no farm 7"),
         ("/api/v1/contracts/7", 404, "there is no contract 7"),
+        ("/api/v1/contracts/7/bill", 404, "there is no contract 7"),
         ("/api/v1/twins/Ann", 400, "the path's handle cannot be 'Ann'"),
         ("/api/v1/twins/nobody", 404, "there is no twin nobody"),
         ("/api/v1/proposals/0", 404, "there is no proposal 0"),

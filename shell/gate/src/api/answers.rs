@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use acre_ledger::{
-    CandidateAt, CandidateBy, Contract, ContractOf, Handle, HandleAt, NodeState, ProposalAt,
-    TallyOf, TwinOf,
+    BillAt, CandidateAt, CandidateBy, Contract, ContractOf, Handle, HandleAt, NodeState,
+    ProposalAt, TallyOf, TwinOf,
 };
 use acre_types::{AccountId, ContractId, Country, Digest, FarmId, Height, NodeId};
 use futures::StreamExt as _;
@@ -222,6 +222,9 @@ pub(super) async fn blocks(
     let (before, limit) = (q.value::<u64>("after")?, q.limit(BLOCKS_PAGE_MAX)?);
     let reading = async {
         let (info, head) = explorer.ledger().info().await?;
+        if let Some(head) = &head {
+            explorer.check_block(head);
+        }
         let newest = head.map_or(0, |head| head.height.0);
         let oldest = info.oldest.0.max(1);
         let from = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
@@ -377,4 +380,28 @@ pub(super) async fn twins(explorer: Arc<Explorer>, q: Question) -> Answer<Page<d
     let last = first.saturating_add(looked_at as u64);
     let next_after = (looked_at > 0 && last < count).then(|| last - 1);
     Ok(Page { seen: explorer.seen_now(), items: items.collect(), next_after })
+}
+
+pub(super) async fn bill(explorer: Arc<Explorer>, q: Question) -> Answer<Page<dto::Bill>> {
+    let id: ContractId = q.part("number")?;
+    let (after, limit) = (q.value::<u32>("after")?, q.rows()?);
+    let first = after.map_or(0, |after| after.saturating_add(1));
+    let ledger = explorer.ledger();
+    let reading = async {
+        // Not from the replica: lines are as new as the contract that counts them.
+        let Some(contract) = ledger.read(&id).await? else { return Ok(None) };
+        let places: Vec<_> =
+            (first..contract.bills).take(limit).map(|line| BillAt(id, line)).collect();
+        Ok(Some((contract.bills, ledger.read_all(&places).await?)))
+    };
+    let found = explorer.read(reading).await?;
+    let (count, lines) = found.ok_or_else(|| missing("contract", id))?;
+    let rows = (first..).zip(&lines);
+    let items: Vec<_> =
+        rows.filter_map(|(index, line)| Some(dto::Bill::new(index, line.as_ref()?))).collect();
+    let wrong = items.iter().filter(|line| !line.recomputes).count();
+    explorer.metrics.wrong_lines.add(wrong as u64);
+    let last = first.saturating_add(u32::try_from(lines.len()).unwrap_or(u32::MAX));
+    let next_after = (!lines.is_empty() && last < count).then(|| u64::from(last - 1));
+    Ok(Page { seen: explorer.seen_now(), items, next_after })
 }

@@ -136,6 +136,13 @@ pub(crate) fn routes() -> Vec<Route> {
             answers::contract,
         ),
         Route::json(
+            "/api/v1/contracts/{id}/bill",
+            "bill",
+            "The bill of a contract line by line, each computed again",
+            const { &[part("id", What::Number(1, u64::MAX), "The contract's number."), LIMIT, AFTER] },
+            answers::bill,
+        ),
+        Route::json(
             "/api/v1/accounts/{id}",
             "account",
             "An account; one that was never touched is empty",

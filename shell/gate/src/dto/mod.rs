@@ -4,6 +4,7 @@
 //! Tokens are decimal text, exact; ids are 64 hexadecimal digits; times are milliseconds since
 //! 1970; shares are parts per million.
 
+mod bill;
 mod chain;
 mod epoch;
 mod objects;
@@ -20,6 +21,7 @@ use serde::{Serialize, Serializer};
 
 use crate::replica::Size;
 
+pub(crate) use bill::Bill;
 pub(crate) use chain::{Block, BlockSummary, Event, Gap, Transaction};
 pub(crate) use epoch::{Epoch, Reports, Witnesses};
 pub(crate) use objects::{Account, Contract, Farm, Grid, Node, Totals, Twin};

@@ -13,8 +13,9 @@ use acre_crypto::{Secret, SigningKey};
 use acre_gate::{Explorer, Registry, Report, Source, serve};
 use acre_ledger::limits::EPOCH_MS_MIN;
 use acre_ledger::{
-    Action, Capacity, CapacityRules, Genesis, GridKind, JoinToken, NewContract, NewKind,
-    NewStorage, NodeOffer, NodeState, Parameters, SignedJoinToken, Validator as GenesisValidator,
+    Action, Capacity, CapacityRules, Farm, Genesis, GridKind, JoinToken, NewContract, NewKind,
+    NewStorage, Node, NodeOffer, NodeState, Parameters, SignedJoinToken,
+    Validator as GenesisValidator,
 };
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Profile, Text, UnixMs};
@@ -146,11 +147,21 @@ impl Grid {
 
     /// A gateway of this grid.
     pub(crate) async fn gateway(&self) -> Gateway {
+        self.gateway_knowing(vec![], vec![]).await
+    }
+
+    /// A gateway that knew these rows before.
+    pub(crate) async fn gateway_knowing(
+        &self,
+        farms: Vec<Farm>,
+        nodes: Vec<(NodeId, Node)>,
+    ) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let ledger = client(&self.genesis, self.validator.as_ref().unwrap(), 201).await;
         let registry = Registry::default();
         let explorer = Explorer::new(ledger, &registry);
+        explorer.fill(farms, nodes);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let task = tokio::spawn(serve(listener, Arc::new(NoPage), explorer, stopped));
