@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use acre_codec::{List, encode};
 use acre_crypto::{Secret, SigningKey, digest};
+use acre_ledger::witness::duties_of;
 use acre_ledger::{
     Account, Action, Genesis, GridKind, Key, Parameters, State, Totals, Transaction, Validator,
-    Verified, apply_block, build_block,
+    Verified, apply_block, beacon, build_block,
 };
 use acre_types::{AccountId, Amount, Height, PublicKey, Text, UnixMs};
 
@@ -131,6 +132,15 @@ fn main() {
         }
     });
     row("2000 transfers: signatures checked", checked, 2000);
+    let seed = acre_types::Digest([7; 32]);
+    let assigned = median(|| {
+        for witness in 0..2_000 {
+            assert_eq!(duties_of(&seed, witness * 49, 100_000, 5).len(), 5);
+        }
+    });
+    row("2000 witnesses of 100000 nodes: their five duties", assigned, 2000);
+    let delayed = median(|| assert_ne!(beacon::delay(seed, 1 << 20), seed));
+    row("beacon delayed by 2^20 steps", delayed, 1 << 20);
     let proof = state.prove(&Key::Account(id(7)));
     let proved = median(|| {
         (0..20_000).for_each(|n| drop(state.prove(&Key::Account(id(n)))));

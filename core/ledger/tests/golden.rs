@@ -5,13 +5,14 @@
 mod common;
 
 use acre_codec::{Blob, List, encode, golden};
+use acre_ledger::witness::{duties_of, witnesses_of};
 use acre_ledger::{
     Account, Action, Beacon, Candidate, EpochState, Event, Failures, Farm, Finding, Genesis, Grid,
     GridKind, Heard, Key, KeyRole, Map, MicroUsd, NewCandidate, NewContract, NewKind, NewService,
     NewStorage, NewWorkload, Node, NodeState, Parameters, PastEpoch, Payload, Receipt, Record,
     RecoveryPlan, Release, Report, Resources, Seat, Seats, SignedJoinToken, SignedTransaction,
     Standing, Tally, TokenPrice, Totals, Transaction, Turn, Twin, TwinKey, TwinState, Verdict,
-    WitnessRecord,
+    WitnessRecord, beacon,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, Epoch, FarmId, Height, NodeId, Profile,
@@ -408,4 +409,24 @@ fn event_of_every_kind_and_receipt() {
     let transaction = Digest([11; 32]);
     all.push(encode(&Receipt { transaction, payer: id, fee: Amount(12), events: 13 }));
     check(include_str!("golden/events.hex"), &all);
+}
+
+/// Nodes compute this as the ledger does, or their reports are refused.
+#[test]
+fn assignment_of_an_epoch() {
+    let indexes = |all: Vec<u32>| all.iter().flat_map(|index| index.to_le_bytes()).collect();
+    let seed = Digest([7; 32]);
+    let of = |node, nodes| [witnesses_of(&seed, node, nodes, 5), duties_of(&seed, node, nodes, 5)];
+    let cases = [(0, 4), (9, 10), (255, 1000), (99_999, 100_000), (7, u32::MAX)];
+    let all: Vec<Vec<u8>> = cases.into_iter().flat_map(|(a, b)| of(a, b)).map(indexes).collect();
+    check(include_str!("golden/assignment.hex"), &all);
+}
+
+#[test]
+fn beacon_of_an_epoch() {
+    let (chain, validator, secret) = (Digest([1; 32]), PublicKey([2; 32]), Digest([3; 32]));
+    let commitment = beacon::commitment(&chain, &validator, &secret);
+    let mix = beacon::mix(&Digest([4; 32]), [(&validator, &secret)]);
+    let seed = beacon::delay(mix, 1000);
+    check(include_str!("golden/beacon.hex"), &[commitment, mix, seed].map(|it| it.0.to_vec()));
 }
