@@ -2,15 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acre_ledger::{Account, Applied, Candidate, Contract, Key, Node, State, Totals};
-use acre_types::{AccountId, ContractId, Digest, PublicKey};
+use acre_ledger::{AnyObject, Applied, Key, State, Totals};
+use acre_types::Digest;
+
+/// Tokens in one object.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Money {
+    balance: u64,
+    escrow: u64,
+}
 
 /// What the oracle remembers.
 #[derive(Default)]
 pub(super) struct Books {
-    accounts: BTreeMap<AccountId, u64>,
-    contracts: BTreeMap<ContractId, u64>,
-    candidates: BTreeMap<PublicKey, u64>,
+    /// By the bytes of the key, of those objects that hold any.
+    money: BTreeMap<Vec<u8>, Money>,
     totals: Totals,
     balances: u128,
     escrow: u128,
@@ -42,35 +48,21 @@ impl Books {
 
     fn enter(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
         let damaged = |error| format!("L1: a leaf does not decode: {error}");
-        match acre_codec::decode::<Key>(key).map_err(damaged)? {
-            Key::Account(id) => {
-                let held = value.map(acre_codec::decode::<Account>).transpose().map_err(damaged)?;
-                let held = held.map_or(0, |account| account.balance.0);
-                let old = self.accounts.insert(id, held).unwrap_or(0);
-                self.balances = self.balances + u128::from(held) - u128::from(old);
-            }
-            Key::Contract(id) => {
-                let held = value.map(acre_codec::decode::<Contract>).transpose();
-                let held = held.map_err(damaged)?.and_then(|contract| contract.held());
-                let held = held.map_or(0, |held| held.0);
-                let old = self.contracts.insert(id, held).unwrap_or(0);
-                self.escrow = self.escrow + u128::from(held) - u128::from(old);
-            }
-            Key::Candidate(id) => {
-                let held = value.map(acre_codec::decode::<Candidate>).transpose();
-                let held = held.map_err(damaged)?.map_or(0, |candidate| staked(&candidate));
-                let old = self.candidates.insert(id, held).unwrap_or(0);
-                self.escrow = self.escrow + u128::from(held) - u128::from(old);
-            }
-            Key::Totals => {
-                let totals = value.map(acre_codec::decode).transpose().map_err(damaged)?;
-                self.totals = totals.unwrap_or_default();
-            }
-            Key::Node(id) => {
-                let node = value.map(acre_codec::decode::<Node>).transpose().map_err(damaged)?;
-                if node.is_some_and(|node| node.verified != node.proven()) {
-                    return Err(format!("L7: more is verified of {id} than it claims"));
-                }
+        let typed = acre_codec::decode::<Key>(key).map_err(damaged)?;
+        let object = value.map(|bytes| AnyObject::decode(&typed, bytes)).transpose();
+        let object = object.map_err(damaged)?;
+        let new = object.as_ref().map_or(Money::default(), money);
+        let old = if new == Money::default() {
+            self.money.remove(key).unwrap_or_default()
+        } else {
+            self.money.insert(key.to_vec(), new).unwrap_or_default()
+        };
+        self.balances = self.balances + u128::from(new.balance) - u128::from(old.balance);
+        self.escrow = self.escrow + u128::from(new.escrow) - u128::from(old.escrow);
+        match object {
+            Some(AnyObject::Totals(totals)) => self.totals = totals,
+            Some(AnyObject::Node(node)) if node.verified != node.proven() => {
+                return Err(format!("L7: more is verified than is claimed at {typed:?}"));
             }
             _ => {}
         }
@@ -103,6 +95,19 @@ impl Books {
     }
 }
 
-fn staked(candidate: &Candidate) -> u64 {
-    candidate.stake.0 + candidate.releases.iter().map(|release| release.amount.0).sum::<u64>()
+/// What an object holds.
+fn money(object: &AnyObject) -> Money {
+    let (balance, escrow) = match object {
+        AnyObject::Account(account) => (account.balance.0, 0),
+        AnyObject::Contract(contract) => (0, contract.held().map_or(0, |held| held.0)),
+        AnyObject::Twin(twin) => (0, twin.deposit.0),
+        AnyObject::Voice(voice) => (0, voice.amount.0),
+        AnyObject::Proposal(proposal) => (0, proposal.deposit.0),
+        AnyObject::Candidate(candidate) => {
+            let released = candidate.releases.iter().map(|release| release.amount.0);
+            (0, candidate.stake.0 + released.sum::<u64>())
+        }
+        _ => (0, 0),
+    };
+    Money { balance, escrow }
 }

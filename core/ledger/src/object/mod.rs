@@ -69,27 +69,43 @@ pub trait Object: BorshSerialize + BorshDeserialize + Clone {
 }
 
 macro_rules! objects {
-    ($($name:ident),*) => {
-        /// An object of any type. Not encoded itself: the key tells the type.
+    (small: $($small:ident),*; large: $($large:ident),*) => {
+        /// An object of any type. Not encoded itself: the key tells the type. What a block touches
+        /// most is small and stands in place, the rest in a box.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each variant is the type of its name")]
-        pub enum AnyObject { $($name($name)),* }
+        pub enum AnyObject { $($small($small),)* $($large(Box<$large>)),* }
 
         impl AnyObject {
             /// The canonical bytes of the object within.
             #[must_use]
             pub fn to_bytes(&self) -> Vec<u8> {
-                match self { $(Self::$name(object) => acre_codec::encode(object)),* }
+                match self {
+                    $(Self::$small(object) => acre_codec::encode(object),)*
+                    $(Self::$large(object) => acre_codec::encode(&**object)),*
+                }
             }
         }
 
-        $(impl Object for $name {
+        $(impl Object for $small {
             fn wrap(self) -> AnyObject {
-                AnyObject::$name(self)
+                AnyObject::$small(self)
             }
             fn unwrap(any: &AnyObject) -> Option<&Self> {
                 match any {
-                    AnyObject::$name(object) => Some(object),
+                    AnyObject::$small(object) => Some(object),
+                    _ => None,
+                }
+            }
+        })*
+
+        $(impl Object for $large {
+            fn wrap(self) -> AnyObject {
+                AnyObject::$large(Box::new(self))
+            }
+            fn unwrap(any: &AnyObject) -> Option<&Self> {
+                match any {
+                    AnyObject::$large(object) => Some(object),
                     _ => None,
                 }
             }
@@ -98,9 +114,9 @@ macro_rules! objects {
 }
 
 objects!(
-    Account, Twin, Handle, Farm, FarmId, Node, NodeId, Contract, ContractId, Totals, Parameters,
-    Grid, EpochState, Beacon, Tally, Seats, Candidate, PublicKey, Recovery, Voice, Assembly,
-    Proposal, Ballot, Admitted, BillLine, PriceState
+    small: Account, Totals, Handle, FarmId, NodeId, ContractId, PublicKey, Beacon, Tally, Seats;
+    large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
+    Assembly, Proposal, Ballot, Admitted, BillLine, PriceState
 );
 
 impl AnyObject {
