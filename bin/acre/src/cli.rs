@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// The ledger, checked against its validators' certificates.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// What the ledger says, as a file that anybody checks offline.
+    #[command(subcommand)]
+    Proof(Proof),
     /// Validators.
     #[command(subcommand)]
     Validator(Validator),
@@ -110,8 +113,8 @@ pub(crate) struct Up {
     /// Node processes, each with a site, a farm and an operator of its own.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(crate) nodes: u16,
-    /// Validators. One today; several come with the next release.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
+    /// Validator processes: 4 bear the loss of any one, 7 of any two.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) validators: u8,
     /// Space that each node offers.
     #[arg(long, default_value = "64GiB", value_name = "SIZE")]
@@ -309,8 +312,34 @@ pub(crate) enum Ledger {
         /// Which one.
         id: Option<String>,
     },
-    /// Check certificates and proofs of the newest state, trusting no validator's word.
-    Verify,
+    /// Check all blocks that are kept, and the newest state, trusting no validator's word.
+    Verify {
+        /// Only so many blocks, drawn at random.
+        #[arg(long, value_name = "BLOCKS")]
+        sample: Option<u32>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Proof {
+    /// Write a proof to a file that anybody can check offline: of account ID, twin HANDLE, farm N, node ID, contract N, totals, or tx ID.
+    Export {
+        /// account, twin, farm, node, contract, totals, parameters or tx.
+        kind: String,
+        /// Which one.
+        id: Option<String>,
+        /// The file to make.
+        #[arg(long, short = 'o', value_name = "FILE", default_value = "acre.proof")]
+        file: PathBuf,
+    },
+    /// Check such a file against a genesis, without any network.
+    Verify {
+        /// The file.
+        file: PathBuf,
+        /// A local grid's home, or its genesis file [default: the grid of this home].
+        #[arg(long, value_name = "GRID")]
+        grid: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -319,6 +348,16 @@ pub(crate) enum Validator {
     Run(Run),
     /// Who votes.
     List,
+    /// Kill a validator of the local grid, as a power cut would (it stays dead until `start`).
+    Stop {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Start a stopped validator of the local grid.
+    Start {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]

@@ -1,8 +1,10 @@
 //! Which grid a home belongs to, and where its validators answer.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use acre_chain::PeerAddress;
 use acre_ledger::Genesis;
 use acre_types::PublicKey;
 use anyhow::Context as _;
@@ -20,13 +22,20 @@ const SOURCE: &str = "source.json";
 pub(crate) struct Context {
     pub(crate) genesis: Genesis,
     pub(crate) validators: Vec<(PublicKey, SocketAddr)>,
+    /// Where the engines of validators listen, as far as that is known otherwise than from the
+    /// ledger.
+    pub(crate) engines: BTreeMap<PublicKey, SocketAddr>,
 }
 
 /// Where validators answer now; ports of a local grid may change from one start to the next.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Peer {
-    key: PublicKey,
-    address: SocketAddr,
+pub(crate) struct Peer {
+    pub(crate) key: PublicKey,
+    /// For clients.
+    pub(crate) address: SocketAddr,
+    /// For other validators.
+    #[serde(default)]
+    pub(crate) engine: Option<SocketAddr>,
 }
 
 /// Where a home looks for the present addresses.
@@ -38,12 +47,7 @@ struct Source {
 impl Context {
     /// The grid whose genesis and peers lie in a directory.
     pub(crate) fn of_grid(grid: &Path) -> Outcome<Self> {
-        let genesis = read_genesis(&grid.join(GENESIS))?;
-        let validators = match read_peers(grid)? {
-            Some(peers) => peers,
-            None => addresses_of(&genesis)?,
-        };
-        Ok(Self { genesis, validators })
+        Self::new(read_genesis(&grid.join(GENESIS))?, read_peers(grid)?)
     }
 
     /// The grid of a home.
@@ -62,12 +66,26 @@ impl Context {
                 .with_context(|| folder.join(SOURCE).display().to_string())?,
             Err(_) => Source::default(),
         };
-        let peers = source.grid.as_deref().map(read_peers).transpose()?.flatten();
-        let validators = match peers {
-            Some(peers) => peers,
-            None => addresses_of(&genesis)?,
+        Self::new(genesis, source.grid.as_deref().map(read_peers).transpose()?.flatten())
+    }
+
+    /// Where validators of a local grid listen now, for one of them.
+    pub(crate) fn peers(&self) -> BTreeMap<PublicKey, PeerAddress> {
+        let address = |(key, rpc): &(PublicKey, SocketAddr)| {
+            let engine = *self.engines.get(key)?;
+            Some((*key, PeerAddress { engine, rpc: *rpc }))
         };
-        Ok(Self { genesis, validators })
+        self.validators.iter().filter_map(address).collect()
+    }
+
+    fn new(genesis: Genesis, peers: Option<Vec<Peer>>) -> Outcome<Self> {
+        let Some(peers) = peers else {
+            let validators = addresses_of(&genesis)?;
+            return Ok(Self { genesis, validators, engines: BTreeMap::new() });
+        };
+        let validators = peers.iter().map(|peer| (peer.key, peer.address)).collect();
+        let engines = peers.iter().filter_map(|peer| Some((peer.key, peer.engine?))).collect();
+        Ok(Self { genesis, validators, engines })
     }
 
     /// Lets `home` belong to the grid that `given` names: a local grid's home, or a genesis file.
@@ -98,22 +116,24 @@ pub(crate) fn has_genesis(grid: &Path) -> bool {
 }
 
 /// Tells clients and nodes where the validators of a local grid answer now.
-pub(crate) fn write_peers(grid: &Path, validators: &[(PublicKey, SocketAddr)]) -> Outcome {
-    let peers: Vec<Peer> =
-        validators.iter().map(|(key, address)| Peer { key: *key, address: *address }).collect();
+pub(crate) fn write_peers(grid: &Path, peers: &[Peer]) -> Outcome {
     write_file(&grid.join(PEERS), &serde_json::to_vec_pretty(&peers)?)
 }
 
-fn read_peers(grid: &Path) -> Outcome<Option<Vec<(PublicKey, SocketAddr)>>> {
+fn read_peers(grid: &Path) -> Outcome<Option<Vec<Peer>>> {
     let path = grid.join(PEERS);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(path.display().to_string()),
     };
-    let peers: Vec<Peer> =
-        serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-    Ok(Some(peers.into_iter().map(|peer| (peer.key, peer.address)).collect()))
+    serde_json::from_slice(&bytes).map(Some).with_context(|| path.display().to_string())
+}
+
+/// The genesis of a grid that is named by a local grid's home or by its genesis file.
+pub(crate) fn genesis_at(given: &Path) -> Outcome<Genesis> {
+    let file = if given.is_dir() { given.join("grid").join(GENESIS) } else { given.to_owned() };
+    read_genesis(&file)
 }
 
 fn read_genesis(path: &Path) -> Outcome<Genesis> {

@@ -4,6 +4,7 @@
 //! HOME/id/words            the 24 words, mode 0600
 //! HOME/context/genesis     the genesis of the grid this home belongs to
 //! HOME/context/source.json where to look for the validators' present addresses
+//! HOME/context/checkpoint  the newest validators that were proven, so that nothing is proven twice
 //! HOME/cache/              only a cache: may be deleted at any time
 //! HOME/grid/               a grid that runs on this machine (see `grid`)
 //! ```

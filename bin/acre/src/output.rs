@@ -56,6 +56,20 @@ impl Output {
 
     /// A bar for `bytes` of work; plain lines every ten seconds where there is no terminal.
     pub(crate) fn bar(&self, bytes: Option<u64>) -> Bar {
+        let template = match bytes {
+            Some(_) => "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
+            None => "{spinner} {bytes}  {bytes_per_sec}  {msg}",
+        };
+        self.drawn(Unit::Bytes, bytes, template)
+    }
+
+    /// The same for `count` things.
+    pub(crate) fn counter(&self, count: u64) -> Bar {
+        let template = "{wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}";
+        self.drawn(Unit::Things, Some(count), template)
+    }
+
+    fn drawn(&self, unit: Unit, length: Option<u64>, template: &str) -> Bar {
         let is_hidden = self.quiet || self.json;
         let is_terminal = std::io::stderr().is_terminal();
         let target = if is_hidden || !is_terminal {
@@ -63,16 +77,12 @@ impl Output {
         } else {
             ProgressDrawTarget::stderr_with_hz(10)
         };
-        let bar = ProgressBar::with_draw_target(bytes, target);
-        let template = match bytes {
-            Some(_) => "{wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
-            None => "{spinner} {bytes}  {bytes_per_sec}  {msg}",
-        };
+        let bar = ProgressBar::with_draw_target(length, target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         let lines = (!is_hidden && !is_terminal).then(std::time::Instant::now);
-        Bar { bar, lines: std::sync::Mutex::new(lines) }
+        Bar { bar, unit, lines: std::sync::Mutex::new(lines) }
     }
 }
 
@@ -90,9 +100,17 @@ pub(crate) enum Notes {
     Hidden,
 }
 
+/// What a bar counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Things,
+}
+
 /// A progress bar that also works where nobody draws.
 pub(crate) struct Bar {
     bar: ProgressBar,
+    unit: Unit,
     lines: std::sync::Mutex<Option<std::time::Instant>>,
 }
 
@@ -112,8 +130,13 @@ impl Bar {
             && at.elapsed() >= LINE_EVERY
         {
             *at = std::time::Instant::now();
-            let (done, total) = (acre_types::Bytes(done), acre_types::Bytes(total));
-            eprintln!("{done} of {total}  {message}");
+            match self.unit {
+                Unit::Bytes => {
+                    let (done, total) = (acre_types::Bytes(done), acre_types::Bytes(total));
+                    eprintln!("{done} of {total}  {message}");
+                }
+                Unit::Things => eprintln!("{done} of {total}  {message}"),
+            }
         }
     }
 

@@ -1,16 +1,18 @@
 //! `acre ledger` and `acre validator list`: the ledger as this home has verified it.
 
+use acre_chain::audit::{AuditError, Depth};
 use acre_ledger::{AnyObject, Handle, Key};
 use acre_types::{Digest, Height};
 use serde_json::{Value, json};
 
-use super::person::{failure, reader};
+use super::person::{causes, failure, reader};
 use super::show;
 use crate::cli::Ledger;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
+use crate::random;
 
 pub(crate) async fn run(home: &Home, command: Ledger, out: &Output) -> Outcome {
     match command {
@@ -18,7 +20,7 @@ pub(crate) async fn run(home: &Home, command: Ledger, out: &Output) -> Outcome {
         Ledger::Block { height } => block(home, Height(height), out).await,
         Ledger::Tx { id } => transaction(home, id, out).await,
         Ledger::Get { kind, id } => get(home, &kind, id.as_deref(), out).await,
-        Ledger::Verify => verify(home, out).await,
+        Ledger::Verify { sample } => verify(home, sample, out).await,
     }
 }
 
@@ -73,7 +75,7 @@ async fn transaction(home: &Home, id: Digest, out: &Output) -> Outcome {
 }
 
 /// The key that the words name.
-fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
+pub(super) fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
     let wrong = |why: String| Failure::new(Code::Usage, why).hint("acre ledger get --help");
     let id = |what: &str| id.ok_or_else(|| wrong(format!("which {what}?")));
     let parse_error = |error: acre_types::ParseError| wrong(error.to_string());
@@ -132,60 +134,57 @@ async fn get(home: &Home, kind: &str, id: Option<&str>, out: &Output) -> Outcome
     Ok(())
 }
 
-/// Checks the newest certificate and the proofs of everything that is listed under it.
-async fn verify(home: &Home, out: &Output) -> Outcome {
+/// Checks the blocks that are kept, and the proofs of everything that is listed under the newest
+/// certificate.
+async fn verify(home: &Home, sample: Option<u32>, out: &Output) -> Outcome {
+    let genesis = Context::of_home(home)?.genesis;
     let ledger = reader(home).await?;
+    let depth = match sample {
+        Some(blocks) => Depth::Sample { blocks, seed: u64::from_le_bytes(random::bytes()?) },
+        None => Depth::Replay,
+    };
+    let (_, head) = ledger.info().await.map_err(failure)?;
+    let newest = head.map_or(0, |head| head.height.0);
+    let bar = out.counter(newest);
+    let checked = ledger
+        .verify_chain(&genesis, Height(1)..=Height(newest), depth, |height| {
+            bar.set(height.0, newest, "blocks");
+        })
+        .await;
+    bar.end();
+    let checked = checked.map_err(|error| match error {
+        AuditError::Client(error) => failure(error),
+        other => Failure::new(Code::Damaged, causes(&other))
+            .state("the ledger is not what its rules make of it")
+            .into(),
+    })?;
     let totals = ledger.totals().await.map_err(failure)?;
     let farms = ledger.farms().await.map_err(failure)?;
     let nodes = ledger.nodes().await.map_err(failure)?;
     let supply = totals.minted.checked_sub(totals.burned);
     let report = json!({
         "verified": true, "chain": ledger.chain(), "height": ledger.seen(),
+        "from": checked.from, "to": checked.to, "oldest": checked.oldest,
+        "blocks": checked.blocks, "replayed": checked.replayed,
+        "transactions": checked.transactions,
         "farms": farms.len(), "nodes": nodes.len(), "contracts": totals.contracts,
         "supply": supply.map(|amount| amount.to_string()), "escrow": totals.escrow.to_string(),
     });
     out.data(&report, || {
         format!(
-            "The validators' certificate of height {} is good, and so are the proofs of {} farms, {} nodes and the totals under it.\n{} exist, {} of them in escrow.",
+            "{} of the blocks {} to {} are final by a quorum of their term; {} were applied again and gave the signed state.\n\
+             The certificate of height {} is good, and so are the proofs of {} farms, {} nodes and the totals under it.\n\
+             {} exist, {} of them in escrow.",
+            checked.blocks,
+            checked.from,
+            checked.to,
+            checked.replayed,
             ledger.seen(),
             farms.len(),
             nodes.len(),
             supply.map_or_else(|| "?".to_owned(), |amount| amount.to_string()),
             totals.escrow,
         )
-    });
-    Ok(())
-}
-
-/// `acre validator list`.
-pub(crate) async fn validators(home: &Home, out: &Output) -> Outcome {
-    let context = Context::of_home(home)?;
-    let processes = crate::grid::up::processes(home).ok();
-    let ledger = reader(home).await?;
-    let height = ledger.totals().await.ok().map(|_| ledger.seen());
-    let validators: Vec<Value> = (context.validators.iter())
-        .map(|(key, _)| {
-            let id = key.to_string();
-            let process = processes
-                .as_ref()
-                .and_then(|grid| grid.validators.iter().find(|process| process.id == id));
-            json!({
-                "id": id,
-                "pid": process.and_then(|process| process.pid),
-                "power": 1,
-                "height": height,
-                "state": if height.is_some() { "voting" } else { "unreachable" },
-            })
-        })
-        .collect();
-    out.data(&json!({ "validators": validators }), || {
-        let line = |validator: &Value| {
-            let id: String =
-                validator["id"].as_str().unwrap_or_default().chars().take(16).collect();
-            let state = validator["state"].as_str().unwrap_or_default();
-            format!("{id}…  {state}  height {}", validator["height"])
-        };
-        validators.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     Ok(())
 }

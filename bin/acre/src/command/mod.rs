@@ -6,8 +6,10 @@ mod id;
 mod ledger;
 mod node;
 pub(crate) mod person;
+mod proof;
 mod show;
 pub(crate) mod storage;
+mod validator;
 mod wallet;
 
 use acre_client::RepairMode;
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use crate::cli::{self, Cli, Command};
 use crate::exit::Outcome;
-use crate::grid::control::Request;
+use crate::grid::control::{Kind, Request};
 use crate::grid::up;
 use crate::home::Home;
 use crate::output::Output;
@@ -35,10 +37,17 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Farm(command) => farm::run(&home, command, out).await,
         Command::Wallet(command) => wallet::run(&home, command, out).await,
         Command::Ledger(command) => ledger::run(&home, command, out).await,
+        Command::Proof(command) => proof::run(&home, command, out).await,
         Command::Validator(cli::Validator::Run(run)) => {
             role::validator::run(&run.dir, keeper(&run)).await
         }
-        Command::Validator(cli::Validator::List) => ledger::validators(&home, out).await,
+        Command::Validator(cli::Validator::List) => validator::list(&home, out).await,
+        Command::Validator(cli::Validator::Stop { id }) => {
+            up::switch(&home, &Request::Stop { kind: Kind::Validator, id }, out)
+        }
+        Command::Validator(cli::Validator::Start { id }) => {
+            up::switch(&home, &Request::Start { kind: Kind::Validator, id }, out)
+        }
         Command::Gateway(cli::Gateway::Run(run)) => {
             role::gateway::run(&run.dir, keeper(&run)).await
         }
@@ -73,8 +82,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
 async fn node(home: &Home, command: cli::Node, out: &Output) -> Outcome {
     match command {
         cli::Node::Run(run) => role::node::run(&run.dir, keeper(&run)).await,
-        cli::Node::Stop { id } => up::switch(home, &Request::Stop { id }, out),
-        cli::Node::Start { id } => up::switch(home, &Request::Start { id }, out),
+        cli::Node::Stop { id } => up::switch(home, &Request::Stop { kind: Kind::Node, id }, out),
+        cli::Node::Start { id } => up::switch(home, &Request::Start { kind: Kind::Node, id }, out),
         cli::Node::List => node::list(home, out).await,
         cli::Node::Show { id } => node::show(home, &id, out).await,
         cli::Node::Join(join) => node::join(&join, out),

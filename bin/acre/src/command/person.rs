@@ -7,7 +7,7 @@ use acre_types::AccountId;
 
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
-use crate::grid::bootstrap::ledger_client;
+use crate::grid::bootstrap::ledger_client_in;
 use crate::home::Home;
 
 pub(crate) struct Person {
@@ -33,7 +33,7 @@ impl Person {
 
 /// The ledger of a home's grid; no identity is needed to read it.
 pub(crate) async fn reader(home: &Home) -> Outcome<LedgerClient> {
-    ledger_client(&Context::of_home(home)?).await
+    ledger_client_in(&Context::of_home(home)?, &home.context().join("checkpoint")).await
 }
 
 /// What the ledger's answer means for the one who asked.
@@ -67,7 +67,7 @@ const fn code_of(refused: &Refused) -> Code {
     }
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

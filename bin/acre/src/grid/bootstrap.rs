@@ -1,7 +1,7 @@
 //! From an empty directory to a running grid; every step may be repeated after a crash.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,14 +13,15 @@ use acre_ledger::{
 };
 use acre_net::{Endpoint, StaticBook};
 use acre_store::keys::Identity;
-use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, PublicKey, Text, UnixMs};
+use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Text, UnixMs};
 use anyhow::{Context as _, anyhow};
 use tokio::task::JoinSet;
 
+use super::control::Kind;
 use super::plan::{self, Place};
 use super::process::{self, Running, Spec};
-use super::supervisor::{Kind, Supervisor};
-use crate::context::{self, Context};
+use super::supervisor::Supervisor;
+use crate::context::{self, Context, Peer};
 use crate::exit::Outcome;
 use crate::home::{Home, write_secret};
 use crate::{random, role};
@@ -41,6 +42,7 @@ const FOUNDATION: &str = "acre 2026-11 foundation of a local grid";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) nodes: usize,
+    pub(crate) validators: usize,
     pub(crate) capacity: Bytes,
 }
 
@@ -54,20 +56,23 @@ pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome
     if !home.has_identity() {
         home.keep(&Phrase::from_entropy(random::bytes()?))?;
     }
-    let validator_dir = grid.join("validators/0");
-    if !context::has_genesis(&grid) {
-        make_genesis(&grid, &validator_dir, &seed, home)?;
-    }
     let mut supervisor = Supervisor::new();
-    let spec =
-        Spec { name: "the validator".into(), role: &["validator", "run"], dir: validator_dir };
-    let validator = process::start(&spec).await?;
-    let address: SocketAddr = validator.ready.address.parse()?;
-    let key: PublicKey = validator.ready.id.parse()?;
-    supervisor.adopt(Kind::Validator, spec, None, validator);
-    context::write_peers(&grid, &[(key, address)])?;
+    if !context::has_genesis(&grid) {
+        make_genesis(&grid, plan.validators, &seed, home)?;
+    }
+    let started = validators(&grid).await?;
+    let count = started.len();
+    for (spec, running) in started {
+        supervisor.adopt(Kind::Validator, spec, None, running);
+    }
     let context = Context::adopt(home, home.root())?;
-    say("the validator makes blocks");
+    say(&match count {
+        1 => "the validator makes blocks".to_owned(),
+        _ => format!("{count} validators make blocks"),
+    });
+    if count != plan.validators {
+        say(&format!("this grid was made with {count} validators, and keeps them"));
+    }
 
     let ledger = ledger_client(&context).await?;
     let started = nodes(&grid, plan, &seed, &ledger).await;
@@ -92,13 +97,27 @@ pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome
     Ok(supervisor)
 }
 
-/// A ledger client of a process that only dials.
+/// A ledger client of a process that only dials, and trusts the genesis alone.
 pub(crate) async fn ledger_client(context: &Context) -> Outcome<LedgerClient> {
-    let book: StaticBook = context.validators.iter().copied().collect();
+    client_with(context, acre_chain::client::Options::default()).await
+}
+
+/// The same, which begins from the checkpoint in a file and keeps newer ones there.
+pub(crate) async fn ledger_client_in(context: &Context, file: &Path) -> Outcome<LedgerClient> {
+    let options = acre_chain::client::Options::in_file(file, &context.genesis)
+        .with_context(|| file.display().to_string())?;
+    client_with(context, options).await
+}
+
+async fn client_with(
+    context: &Context,
+    options: acre_chain::client::Options,
+) -> Outcome<LedgerClient> {
+    let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
     let key = SigningKey::from_seed(random::secret()?);
-    let endpoint = Endpoint::bind(&key, None, Arc::new(book)).await?;
+    let endpoint = Endpoint::bind(&key, None, Arc::clone(&book) as _).await?;
     let keys = context.validators.iter().map(|(key, _)| *key).collect();
-    Ok(LedgerClient::new(&context.genesis, endpoint, keys))
+    Ok(LedgerClient::with(&context.genesis, endpoint, keys, options.with_book(book)))
 }
 
 fn seed(grid: &Path) -> Outcome<Secret> {
@@ -122,7 +141,48 @@ fn operator(seed: &Secret, number: usize) -> SigningKey {
     SigningKey::from_seed(seed.derive(OPERATOR, &(number as u64).to_le_bytes()))
 }
 
-fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -> Outcome {
+/// The directory of a local grid's validator.
+fn validator_dir(grid: &Path, number: usize) -> PathBuf {
+    grid.join("validators").join(number.to_string())
+}
+
+/// Starts all validators that the grid was made with. A port that was taken since the last start
+/// is drawn anew, and the others hear of it before they start.
+async fn validators(grid: &Path) -> Outcome<Vec<(Spec, Running)>> {
+    let count = std::fs::read_dir(grid.join("validators")).map_or(0, Iterator::count);
+    let mut peers = Vec::new();
+    for number in 0..count {
+        let dir = validator_dir(grid, number);
+        let mut settings: role::validator::Settings = role::read_settings(&dir)?;
+        for address in [&mut settings.rpc, &mut settings.engine] {
+            if std::net::TcpListener::bind(*address).is_err() {
+                *address = drawn_address()?;
+            }
+        }
+        role::write_settings(&dir, &settings)?;
+        let key = role::key(&dir)?.public();
+        peers.push(Peer { key, address: settings.rpc, engine: Some(settings.engine) });
+    }
+    context::write_peers(grid, &peers)?;
+    let mut starting = JoinSet::new();
+    for number in 0..count {
+        let name =
+            if count == 1 { "the validator".to_owned() } else { format!("validator {number}") };
+        let spec = Spec { name, role: &["validator", "run"], dir: validator_dir(grid, number) };
+        starting.spawn(async move {
+            let running = process::start(&spec).await?;
+            Ok::<_, anyhow::Error>((number, (spec, running)))
+        });
+    }
+    let mut started = Vec::new();
+    while let Some(done) = starting.join_next().await {
+        started.push(done??);
+    }
+    started.sort_by_key(|(number, _)| *number);
+    Ok(started.into_iter().map(|(_, started)| started).collect())
+}
+
+fn make_genesis(grid: &Path, validators: usize, seed: &Secret, home: &Home) -> Outcome {
     let user = Identity::new(home.phrase()?.root()).account_id();
     let tft = |whole| Amount::tft(whole).context("a grant is in range");
     let mut grants = vec![(user, tft(USER_GRANT_TFT)?)];
@@ -130,21 +190,25 @@ fn make_genesis(grid: &Path, validator_dir: &Path, seed: &Secret, home: &Home) -
         let account = AccountId::from(operator(seed, number).public());
         grants.push((account, tft(OPERATOR_GRANT_TFT)?));
     }
-    let rpc = drawn_address()?;
-    let engine = drawn_address()?;
-    let settings = role::validator::Settings { grid: grid.to_path_buf(), rpc, engine };
-    role::write_settings(validator_dir, &settings)?;
-    let key = role::key(validator_dir)?.public();
+    let mut first = Vec::new();
+    for number in 0..validators {
+        let dir = validator_dir(grid, number);
+        let (rpc, engine) = (drawn_address()?, drawn_address()?);
+        let settings = role::validator::Settings { grid: grid.to_path_buf(), rpc, engine };
+        role::write_settings(&dir, &settings)?;
+        let key = role::key(&dir)?.public();
+        first.push(Validator {
+            key,
+            engine: Text::new(engine.to_string())?,
+            rpc: Text::new(rpc.to_string())?,
+        });
+    }
     let foundation = SigningKey::from_seed(seed.derive(FOUNDATION, b"")).public();
     let genesis = Genesis {
         name: Text::new("local grid")?,
         kind: GridKind::Local,
         time: now()?,
-        validators: List::new(vec![Validator {
-            key,
-            engine: Text::new(engine.to_string())?,
-            rpc: Text::new(rpc.to_string())?,
-        }])?,
+        validators: List::new(first)?,
         parameters: Parameters { capacity: CapacityRules::local(), ..Parameters::default() },
         foundation: foundation.into(),
         admitted: List::default(),

@@ -16,13 +16,33 @@ const SOCKET: &str = "control.sock";
 /// No answer within this time means that the supervisor hangs: starting a node is the longest.
 const ANSWER: Duration = Duration::from_secs(60);
 
+/// What a process of a local grid is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Validator,
+    Node,
+    Gateway,
+}
+
+impl Kind {
+    /// In lower case.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Validator => "validator",
+            Self::Node => "node",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
 /// What one may ask of the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request {
     Status,
-    Stop { id: String },
-    Start { id: String },
+    Stop { kind: Kind, id: String },
+    Start { kind: Kind, id: String },
     Down,
 }
 
@@ -44,6 +64,11 @@ pub(crate) struct GridStatus {
     pub(crate) dashboard: Option<String>,
     pub(crate) validators: Vec<ProcessStatus>,
     pub(crate) nodes: Vec<ProcessStatus>,
+}
+
+/// Validators of so many that must agree: more than two thirds.
+pub(crate) const fn quorum(validators: usize) -> usize {
+    validators - validators.saturating_sub(1) / 3
 }
 
 /// One process.

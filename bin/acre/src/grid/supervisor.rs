@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::process::ChildStdin;
 use tokio::sync::{mpsc, oneshot};
 
-use super::control::{self, Answer, GridStatus, ProcessStatus, Request};
+use super::control::{self, Answer, GridStatus, Kind, ProcessStatus, Request};
 use super::plan::Place;
 use super::process::{self, Running, Spec};
 use crate::exit::Outcome;
@@ -20,13 +20,6 @@ use crate::exit::Outcome;
 const REQUESTS: usize = 16;
 /// A request is one short line.
 const REQUEST_BYTES_MAX: u64 = 4096;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Validator,
-    Node,
-    Gateway,
-}
 
 enum State {
     Running { pid: u32, lifeline: ChildStdin, kill: oneshot::Sender<Ending> },
@@ -132,35 +125,37 @@ impl Supervisor {
         match request {
             Request::Status => Answer::Status(self.status()),
             Request::Down => Answer::Done,
-            Request::Stop { id } => match self.find(&id) {
+            Request::Stop { kind, id } => match self.find(kind, &id) {
                 Ok(index) => self.stop(index).await,
                 Err(why) => Answer::NotFound(why),
             },
-            Request::Start { id } => match self.find(&id) {
+            Request::Start { kind, id } => match self.find(kind, &id) {
                 Ok(index) => self.start(index).await,
                 Err(why) => Answer::NotFound(why),
             },
         }
     }
 
-    fn find(&self, id: &str) -> Result<usize, String> {
-        let is_match = |member: &Member| {
-            member.kind == Kind::Node && !id.is_empty() && member.id.starts_with(id)
-        };
+    fn find(&self, kind: Kind, id: &str) -> Result<usize, String> {
+        let is_match =
+            |member: &Member| member.kind == kind && !id.is_empty() && member.id.starts_with(id);
+        let what = kind.name();
         let found: Vec<usize> = (self.members.iter().enumerate())
             .filter(|(_, member)| is_match(member))
             .map(|(index, _)| index)
             .collect();
         match found.as_slice() {
-            [] => Err(format!("no node of this grid has an id that begins with '{id}'")),
+            [] => Err(format!("no {what} of this grid has an id that begins with '{id}'")),
             [index] => Ok(*index),
-            many => Err(format!("'{id}' begins the ids of {} nodes; write more of it", many.len())),
+            many => {
+                Err(format!("'{id}' begins the ids of {} {what}s; write more of it", many.len()))
+            }
         }
     }
 
     async fn stop(&mut self, index: usize) -> Answer {
         let Some(member) = self.members.get_mut(index) else {
-            return Answer::Failed("the node is gone".to_owned());
+            return Answer::Failed("the process is gone".to_owned());
         };
         if let State::Running { kill, lifeline, .. } =
             std::mem::replace(&mut member.state, State::Stopped)
@@ -184,7 +179,7 @@ impl Supervisor {
 
     async fn start(&mut self, index: usize) -> Answer {
         let Some(member) = self.members.get(index) else {
-            return Answer::Failed("the node is gone".to_owned());
+            return Answer::Failed("the process is gone".to_owned());
         };
         if matches!(member.state, State::Running { .. }) {
             return Answer::Done;
@@ -207,8 +202,10 @@ impl Supervisor {
             self.members.iter().filter(move |member| member.kind == kind).map(Member::status)
         };
         let gateway = self.members.iter().find(|member| member.kind == Kind::Gateway);
+        let running = of(Kind::Validator).filter(|process| process.state == "running").count();
+        let validators = of(Kind::Validator).count();
         GridStatus {
-            ready: of(Kind::Validator).all(|process| process.state == "running"),
+            ready: running >= control::quorum(validators),
             supervisor_pid: std::process::id(),
             dashboard: gateway.map(|gateway| gateway.address.clone()),
             validators: of(Kind::Validator).collect(),

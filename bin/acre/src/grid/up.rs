@@ -26,7 +26,11 @@ use crate::output::Output;
 pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
     let _lock = lock(home)?;
     let begun = Instant::now();
-    let plan = Plan { nodes: usize::from(options.nodes), capacity: options.capacity };
+    let plan = Plan {
+        nodes: usize::from(options.nodes),
+        validators: usize::from(options.validators),
+        capacity: options.capacity,
+    };
     let say = |line: &str| out.note(&format!("{line} ({:.1} s)", begun.elapsed().as_secs_f64()));
     let mut supervisor = bootstrap::start(home, plan, &say).await?;
     // Before anybody is told that the grid is ready.
@@ -75,6 +79,7 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
         .args(["up", "--json", "--supervisor", "--home"])
         .arg(home.root())
         .args(["--nodes", &options.nodes.to_string()])
+        .args(["--validators", &options.validators.to_string()])
         .args(["--capacity", &options.capacity.0.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -169,16 +174,18 @@ fn unexpected(answer: &Answer) -> anyhow::Error {
     }
 }
 
-/// `acre node stop|start`.
+/// `acre node stop|start`, `acre validator stop|start`.
 pub(crate) fn switch(home: &Home, request: &Request, out: &Output) -> Outcome {
     match control::ask(&home.grid(), request)? {
         Answer::Done => {
-            let (id, state) = match request {
-                Request::Stop { id } => (id, "stopped"),
-                Request::Start { id } => (id, "running"),
+            let (kind, id, state) = match request {
+                Request::Stop { kind, id } => (kind, id, "stopped"),
+                Request::Start { kind, id } => (kind, id, "running"),
                 Request::Status | Request::Down => return Ok(()),
             };
-            out.data(&json!({ "id": id, "state": state }), || format!("node {id} is {state}"));
+            out.data(&json!({ "id": id, "state": state }), || {
+                format!("{} {id} is {state}", kind.name())
+            });
             Ok(())
         }
         answer => Err(unexpected(&answer)),
@@ -216,8 +223,24 @@ fn report(status: &GridStatus, height: Option<u64>) -> Value {
         "s3": null,
         "nodes": status.nodes,
         "validators": status.validators,
+        "validators_quorum": control::quorum(status.validators.len()),
         "height": height,
         "supervisor_pid": status.supervisor_pid,
+    })
+}
+
+/// What the loss of validators means, if any are lost.
+fn votes(status: &GridStatus) -> Option<String> {
+    let all = status.validators.len();
+    let running = status.validators.iter().filter(|one| one.state == "running").count();
+    let quorum = control::quorum(all);
+    (running < all).then(|| {
+        let says = format!("{running} of {all} validators run");
+        if running < quorum {
+            format!("{says}: no quorum, so nothing is committed until {quorum} run; what was committed stays")
+        } else {
+            format!("{says}: commits go on, {} more may be lost", running - quorum)
+        }
     })
 }
 
@@ -230,8 +253,19 @@ fn table(status: &GridStatus, height: Option<u64>) -> String {
         }
         None => "the ledger does not answer".to_owned(),
     });
+    if let Some(line) = votes(status) {
+        lines.push(line);
+    }
     if let Some(dashboard) = &status.dashboard {
         lines.push(format!("status page {dashboard}"));
+    }
+    if status.validators.len() > 1 {
+        lines.push(format!("{:<10} {:<8} {:>8}", "VALIDATOR", "STATE", "PID"));
+        lines.extend(status.validators.iter().map(|validator| {
+            let pid = validator.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+            let id = validator.id.get(..8).unwrap_or(&validator.id);
+            format!("{id:<10} {:<8} {pid:>8}", validator.state)
+        }));
     }
     lines.push(format!("{:<10} {:<8} {:>8}  {:<14} {}", "NODE", "STATE", "PID", "SITE", "FARM"));
     for node in &status.nodes {

@@ -25,16 +25,15 @@ pub(crate) struct Settings {
 }
 
 pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
-    let mut settings: Settings = super::read_settings(dir)?;
+    let settings: Settings = super::read_settings(dir)?;
     let context = Context::of_grid(&settings.grid)?;
     let config = Config {
-        rpc: super::free_address(settings.rpc),
-        engine: super::free_address(settings.engine),
+        rpc: settings.rpc,
+        engine: settings.engine,
+        peers: context.peers(),
         ..Config::local(dir, context.genesis, super::key(dir)?)
     };
     let validator = Validator::start(config).await?;
-    (settings.rpc, settings.engine) = (validator.rpc_address(), validator.engine_address());
-    super::write_settings(dir, &settings)?;
     let id = validator.key().to_string();
     tracing::info!(%id, address = %settings.rpc, "validator ready");
     Ready { id, address: settings.rpc.to_string() }.announce()?;

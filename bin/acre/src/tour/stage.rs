@@ -15,7 +15,7 @@ use crate::cli;
 use crate::command::{person, storage};
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome, code_of};
-use crate::grid::control::{self, Answer, Request};
+use crate::grid::control::{self, Answer, Kind, Request};
 use crate::grid::up;
 use crate::home::Home;
 use crate::output::{Form, Notes, Output};
@@ -113,7 +113,7 @@ impl Stage {
             if !self.killed.insert(id.clone()) {
                 continue;
             }
-            self.switch(&Request::Stop { id: id.clone() })?;
+            self.switch(&Request::Stop { kind: Kind::Node, id: id.clone() })?;
             let short: String = id.chars().take(8).collect();
             lines.push(format!("  killed {short} in {} (shard {})", shard.site, shard.index));
         }
@@ -133,7 +133,7 @@ impl Stage {
     pub(crate) fn start_all(&mut self) -> Outcome<String> {
         let killed = std::mem::take(&mut self.killed);
         for id in &killed {
-            self.switch(&Request::Start { id: id.clone() })?;
+            self.switch(&Request::Start { kind: Kind::Node, id: id.clone() })?;
         }
         Ok(format!("{} nodes are back.", killed.len()))
     }
