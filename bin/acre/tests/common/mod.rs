@@ -79,6 +79,12 @@ impl Output {
         error
     }
 
+    /// Insists that standard output holds this text.
+    #[track_caller]
+    pub(crate) fn shows(&self, part: &str) {
+        assert!(self.stdout.contains(part), "'{part}' is not in: {}", self.stdout);
+    }
+
     /// Insists that the error's text holds all of `parts`.
     #[track_caller]
     pub(crate) fn says(&self, parts: &[&str]) {
@@ -213,13 +219,20 @@ pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 pub(crate) struct Grid {
     folder: TempDir,
     nodes: u16,
+    validators: u8,
 }
 
 impl Grid {
     /// Starts a grid.
     #[track_caller]
     pub(crate) fn up(nodes: u16) -> Self {
-        let grid = Self { folder: tempfile::tempdir().unwrap(), nodes };
+        Self::with_validators(nodes, 1)
+    }
+
+    /// Starts a grid of several validators.
+    #[track_caller]
+    pub(crate) fn with_validators(nodes: u16, validators: u8) -> Self {
+        let grid = Self { folder: tempfile::tempdir().unwrap(), nodes, validators };
         grid.up_again();
         grid
     }
@@ -227,8 +240,9 @@ impl Grid {
     /// `acre up` on the same home; what it reported.
     #[track_caller]
     pub(crate) fn up_again(&self) -> Value {
-        let nodes = self.nodes.to_string();
-        let report = self.acre(&["up", "--detach", "--nodes", &nodes]).exits(0).json();
+        let (nodes, validators) = (self.nodes.to_string(), self.validators.to_string());
+        let words = ["up", "--detach", "--nodes", &nodes, "--validators", &validators];
+        let report = self.acre(&words).exits(0).json();
         assert_eq!(report["ready"], true, "{report}");
         report
     }
