@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// The ledger, checked against its validators' certificates.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Grids of one's own.
+    #[command(subcommand)]
+    Grid(Grid),
     /// What the ledger says, as a file that anybody checks offline.
     #[command(subcommand)]
     Proof(Proof),
@@ -274,6 +277,69 @@ pub(crate) enum Farm {
         /// The farm's number.
         id: acre_types::FarmId,
     },
+    /// What a farm that you think of would earn, year by year, by the code that mints.
+    Simulate(Simulate),
+}
+
+/// A farming policy by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PolicyName {
+    /// By units and time.
+    Standard,
+    /// 75 tokens for 2 TB over the first year, and 3 a year.
+    Seed2017,
+}
+
+#[derive(Args)]
+pub(crate) struct Simulate {
+    /// Nodes, all alike.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) nodes: u32,
+    /// Logical processors of a node.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) cores: u32,
+    /// Memory of a node.
+    #[arg(long, default_value = "8GiB", value_name = "SIZE")]
+    pub(crate) memory: acre_types::Bytes,
+    /// Fast storage of a node.
+    #[arg(long, default_value = "500GB", value_name = "SIZE")]
+    pub(crate) ssd: acre_types::Bytes,
+    /// Slow storage of a node.
+    #[arg(long, default_value = "2TB", value_name = "SIZE")]
+    pub(crate) hdd: acre_types::Bytes,
+    /// Public traffic of a node a month.
+    #[arg(long, default_value = "0", value_name = "SIZE")]
+    pub(crate) traffic: acre_types::Bytes,
+    /// Public IPv4 addresses of a node.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) ipv4: u32,
+    /// The policy that nodes register under.
+    #[arg(long, value_enum, default_value_t = PolicyName::Standard)]
+    pub(crate) policy: PolicyName,
+    /// The farm is certified.
+    #[arg(long)]
+    pub(crate) certified: bool,
+    /// Share of the time that nodes are up, in permille.
+    #[arg(long, default_value_t = 990, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub(crate) uptime_permille: u16,
+    /// Price of a TFT in USD when the nodes register.
+    #[arg(long, default_value = "0.08", value_name = "USD")]
+    pub(crate) price: String,
+    /// Price in USD at which a TFT is sold [default: as --price].
+    #[arg(long, value_name = "USD")]
+    pub(crate) market: Option<String>,
+    /// Power that a node draws.
+    #[arg(long, default_value_t = 15)]
+    pub(crate) watts: u32,
+    /// Price of a kilowatt hour in USD.
+    #[arg(long, default_value = "0.25", value_name = "USD")]
+    pub(crate) kwh: String,
+    /// Price of a node in USD.
+    #[arg(long, default_value = "0", value_name = "USD")]
+    pub(crate) hardware: String,
+    /// Years to look ahead.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) years: u8,
 }
 
 #[derive(Subcommand)]
@@ -321,6 +387,79 @@ pub(crate) enum Ledger {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum Grid {
+    /// Write the genesis of a new grid: its validators, its rules, who may take part.
+    New(NewGrid),
+}
+
+/// What a new grid is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// Not one token exists before capacity was proven.
+    Live,
+    /// May grant tokens that are worth nothing.
+    Test,
+}
+
+/// Who lets others in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Admit {
+    /// Everybody is in.
+    Open,
+    /// A vote of the members.
+    Vote,
+}
+
+#[derive(Args)]
+pub(crate) struct NewGrid {
+    /// Its name, for people.
+    pub(crate) name: String,
+    /// A validator, as `acre validator new` printed it; once for each.
+    #[arg(long = "validator", value_name = "LINE", required = true)]
+    pub(crate) validators: Vec<String>,
+    /// The account that receives 10 % of what contracts pay.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) foundation: acre_types::AccountId,
+    /// Live or test.
+    #[arg(long, value_enum, default_value_t = Kind::Live)]
+    pub(crate) kind: Kind,
+    /// Who may have an account.
+    #[arg(long, value_enum, default_value_t = Admit::Open)]
+    pub(crate) accounts: Admit,
+    /// Who may make farms.
+    #[arg(long, value_enum, default_value_t = Admit::Open)]
+    pub(crate) farms: Admit,
+    /// Who may get a seat among the validators.
+    #[arg(long, value_enum, default_value_t = Admit::Open)]
+    pub(crate) seats: Admit,
+    /// An account that may take part and make farms from the start.
+    #[arg(long = "admit", value_name = "ACCOUNT")]
+    pub(crate) admitted: Vec<String>,
+    /// Tokens from nothing, on test grids.
+    #[arg(long = "grant", value_name = "ACCOUNT=TFT")]
+    pub(crate) grants: Vec<String>,
+    /// Transactions cost nothing until a vote changes that: on a live grid nobody has a token yet.
+    #[arg(long)]
+    pub(crate) free: bool,
+    /// The file to write.
+    #[arg(long, short = 'o', value_name = "FILE", default_value = "genesis")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct NewValidator {
+    /// Its directory, to be made.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// Where readers will ask it: an address and a port of this machine that others reach.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) rpc: std::net::SocketAddr,
+    /// Where other validators will reach it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) engine: std::net::SocketAddr,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum Proof {
     /// Write a proof to a file that anybody can check offline: of account ID, twin HANDLE, farm N, node ID, contract N, totals, or tx ID.
     Export {
@@ -346,6 +485,8 @@ pub(crate) enum Proof {
 pub(crate) enum Validator {
     /// Run a validator from its directory.
     Run(Run),
+    /// Make a validator's directory and key, and print the line that a genesis needs of it.
+    New(NewValidator),
     /// Who votes.
     List,
     /// Kill a validator of the local grid, as a power cut would (it stays dead until `start`).

@@ -2,10 +2,12 @@
 
 mod doctor;
 mod farm;
+mod grid;
 mod id;
 mod ledger;
 mod node;
 pub(crate) mod person;
+mod plan;
 mod proof;
 mod show;
 pub(crate) mod storage;
@@ -37,6 +39,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Farm(command) => farm::run(&home, command, out).await,
         Command::Wallet(command) => wallet::run(&home, command, out).await,
         Command::Ledger(command) => ledger::run(&home, command, out).await,
+        Command::Grid(cli::Grid::New(new)) => grid::new(&new, out),
+        Command::Validator(cli::Validator::New(new)) => grid::validator(&new, out),
         Command::Proof(command) => proof::run(&home, command, out).await,
         Command::Validator(cli::Validator::Run(run)) => {
             role::validator::run(&run.dir, keeper(&run)).await

@@ -23,13 +23,7 @@ pub(crate) async fn run(home: &Home, command: Proof, out: &Output) -> Outcome {
     }
 }
 
-async fn export(
-    home: &Home,
-    kind: &str,
-    id: Option<&str>,
-    file: &Path,
-    out: &Output,
-) -> Outcome {
+async fn export(home: &Home, kind: &str, id: Option<&str>, file: &Path, out: &Output) -> Outcome {
     if file.exists() {
         let what = format!("{} exists already", file.display());
         return Err(Failure::new(Code::Conflict, what).state("it was not changed").into());
@@ -115,4 +109,3 @@ fn report(proven: &Proven) -> Value {
     }
     report
 }
-
