@@ -112,8 +112,8 @@ impl Prices {
     /// Discount for a contract that is paid for so long ahead, in percent.
     #[must_use]
     pub fn discount(&self, period_ms: u64) -> u8 {
-        let reached = self.commitments.iter().filter(|tier| tier.ms <= period_ms);
-        reached.last().map_or(0, |tier| tier.percent)
+        let mut reached = self.commitments.iter().rev().filter(|tier| tier.ms <= period_ms);
+        reached.next().map_or(0, |tier| tier.percent)
     }
 }
 

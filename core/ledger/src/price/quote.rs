@@ -12,7 +12,7 @@ use crate::object::{
 use crate::transaction::{NewContract, NewKind};
 
 const TOO_DEAR: Refusal = Refusal::OutOfRange { what: "the price of the contract" };
-const HOUR_MS: u64 = 3_600_000;
+const HOUR_MS: u128 = 3_600_000;
 
 /// What the price of a contract depends on at one of its nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub(crate) fn kind_of(new: &NewContract, capacity: Capacity, now: UnixMs) -> Con
 /// A price for each hour over so many milliseconds, rounded down.
 pub(crate) fn for_time(hour: MicroUsd, period_ms: u64) -> MicroUsd {
     let product = u128::from(hour.0).saturating_mul(period_ms.into());
-    MicroUsd(u64::try_from(product / u128::from(HOUR_MS)).unwrap_or(u64::MAX))
+    MicroUsd(u64::try_from(product / HOUR_MS).unwrap_or(u64::MAX))
 }
 
 /// What a price is computed with.
@@ -224,7 +224,7 @@ impl Terms<'_> {
         for rate in self.rates(kind).iter().filter(|rate| !is_metered(rate.item)) {
             let above = rate
                 .per_ms
-                .checked_mul(HOUR_MS.into())?
+                .checked_mul(HOUR_MS)?
                 .checked_mul(rate.weight.into())?
                 .checked_mul(rate.unit_price.0.into())?;
             let below = rate.item.per().checked_mul(WHOLE_WEIGHT.into())?;
