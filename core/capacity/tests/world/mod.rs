@@ -11,6 +11,7 @@
 )]
 
 pub mod node;
+pub mod scenes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

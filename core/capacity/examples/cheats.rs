@@ -1,0 +1,76 @@
+//! Prints how soon each cheat is found, how often honest nodes are wronged, and how often a ring of
+//! witnesses has the majority: `cargo run --release -p acre-capacity --example cheats [seeds]`.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example prints and may stop")]
+
+#[path = "../tests/world/mod.rs"]
+mod world;
+
+use std::time::Duration;
+
+use world::Net;
+use world::node::Behaviour;
+use world::scenes::{captured, captured_by_formula, run, scenes};
+
+const EPOCHS: u32 = 10;
+
+fn main() {
+    let seeds: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
+    println!(
+        "4 cheats among 20 honest nodes, 3 witnesses each, 6 visits of 8 samples, {EPOCHS} epochs, {seeds} seeds"
+    );
+    println!("{:<40} found in    believed   all found    honest", "cheat");
+    println!("{:<40} an epoch    of claim   after        wronged", "");
+    for (name, kind) in scenes() {
+        let outcomes: Vec<_> =
+            (1..=seeds).map(|seed| run(Net::new(seed), kind, 4, 20, EPOCHS)).collect();
+        let sum = |field: &dyn Fn(&world::scenes::Outcome) -> u32| -> f64 {
+            outcomes.iter().map(|outcome| f64::from(field(outcome))).sum()
+        };
+        let found = 100.0 * sum(&|o| o.found) / sum(&|o| o.cheating);
+        let wronged = 100.0 * sum(&|o| o.punished) / sum(&|o| o.honest);
+        let believed = outcomes.iter().map(|o| o.believed_percent).sum::<u64>() / seeds;
+        let last: Option<Vec<u32>> = outcomes.iter().map(|o| o.all_found_after).collect();
+        let last = last.and_then(|last| last.into_iter().max());
+        let last = last.map_or_else(|| "never".to_owned(), |epochs| format!("{epochs} epochs"));
+        println!("{name:<40} {found:>6.1} %  {believed:>6} %   {last:<10} {wronged:>8.2} %");
+    }
+
+    println!("\nhonest nodes under loss (24 nodes, 10 epochs, {seeds} seeds):");
+    println!("calls lost   mean answered   wronged node-epochs");
+    for loss_permille in [0, 10, 50, 100, 200] {
+        let (mut honest, mut punished) = (0, 0);
+        for seed in 1..=seeds {
+            let net = Net { loss_permille, ..Net::new(seed) };
+            let outcome = run(net, Behaviour::Honest, 0, 24, EPOCHS);
+            honest += outcome.honest;
+            punished += outcome.punished;
+        }
+        let lost = f64::from(u32::try_from(loss_permille).unwrap()) / 1000.0;
+        let answered = 100.0 * (1.0 - lost * lost);
+        let wronged = 100.0 * f64::from(punished) / f64::from(honest);
+        println!("{:>8.0} % {answered:>14.2} % {wronged:>20.2} %", 100.0 * lost);
+    }
+
+    println!("\nslow links, honest nodes (deadline 2 s):");
+    for most in [250, 1000, 1900, 2500] {
+        let round_trip = (Duration::from_millis(20), Duration::from_millis(most));
+        let net = Net { round_trip, ..Net::new(1) };
+        let outcome = run(net, Behaviour::Honest, 0, 24, EPOCHS);
+        let wronged = 100.0 * f64::from(outcome.punished) / f64::from(outcome.honest);
+        println!("round trips up to {most:>5} ms: {wronged:>6.2} % wronged");
+    }
+
+    println!("\nshare of epochs in which a ring has the majority about one of its own:");
+    println!("ring of all     k = 3     k = 5     k = 7     k = 9   (drawn / formula, %)");
+    for ring in [5, 10, 15, 20, 25, 33] {
+        let row: Vec<String> = [3, 5, 7, 9]
+            .into_iter()
+            .map(|k| {
+                let drawn = captured(k, ring, 1_000_000) as f64 / 10_000.0;
+                format!("{drawn:>6.2}/{:<5.2}", 100.0 * captured_by_formula(k, ring))
+            })
+            .collect();
+        println!("{ring:>8} %  {}", row.join(" "));
+    }
+}
