@@ -7,6 +7,12 @@ pub enum NodeError {
     /// The shard log could not be opened.
     #[error("the shard log could not be opened")]
     Log(#[source] acre_disk::Error),
+    /// The plots could not be opened.
+    #[error("the plots could not be opened")]
+    Plots(#[source] std::io::Error),
+    /// The rules of the grid cannot be met by this node.
+    #[error("the grid's rules of capacity proofs do not fit")]
+    Rules(#[source] acre_capacity::CapacityError),
     /// The address could not be listened on.
     #[error("the network endpoint could not be started")]
     Net(#[source] acre_net::NetError),

@@ -2,7 +2,9 @@
 //!
 //! It trusts nobody: who may store is read from the ledger with a proof, what is stored must be
 //! signed by the contract's writer and hash to its root, and what it serves the reader checks
-//! again. It holds no key of any user. Storage is `acre_disk`, calls come through `acre_net`.
+//! again. It holds no key of any user. It shows its witnesses what it has ([`prover`]: plots on
+//! disk, shards, cores) and watches the nodes that it was assigned ([`watch`]); what is asked and how
+//! it is judged is `acre_capacity`'s. Storage is `acre_disk`, calls come through `acre_net`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests"))]
 
 mod contracts;
@@ -10,11 +12,15 @@ mod error;
 mod housekeeping;
 mod inventory;
 mod limits;
+mod plots;
+mod prover;
 mod register;
+mod rules;
 mod run;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use contracts::{ContractSource, Unknown};
 pub use error::NodeError;

@@ -25,3 +25,30 @@ pub(crate) const HOUSEKEEPING_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Between two tries to register while no validator answers.
 pub(crate) const REGISTER_RETRY: Duration = Duration::from_millis(500);
+
+/// Labels made at a stretch before the thread of the plots rests: about a millisecond.
+pub(crate) const PLOT_STEP_LABELS: usize = 8 * 1024;
+/// Rest after each stretch, so that making plots takes about a third of a core at most.
+pub(crate) const PLOT_REST: Duration = Duration::from_millis(3);
+/// Between two looks whether plots are to be made or given up.
+pub(crate) const PLOT_LOOK: Duration = Duration::from_secs(1);
+
+/// An index of what is held is used this long before the log is looked through again. Shards that
+/// were deleted meanwhile are missing samples, so it is short.
+pub(crate) const INDEX_FRESH: Duration = Duration::from_secs(2);
+/// Indexes kept, so that a sample finds the one that was committed.
+pub(crate) const INDEXES_KEPT: usize = 4;
+/// Questions of each kind that a witness may ask in one epoch, for each visit of the rules: each
+/// may come twice, and two epochs may overlap.
+pub(crate) const ASKS_A_VISIT: u32 = 4;
+/// A node that has not heard of an epoch yet waits this long for the ledger before it says that it
+/// does not know the witness.
+pub(crate) const EPOCH_WAIT: Duration = Duration::from_millis(800);
+/// Between two looks for the next epoch, at most and at least.
+pub(crate) const EPOCH_LOOK_MAX: Duration = Duration::from_secs(10);
+/// See [`EPOCH_LOOK_MAX`].
+pub(crate) const EPOCH_LOOK_MIN: Duration = Duration::from_millis(50);
+/// Answers that wait for the machine of the witness.
+pub(crate) const ANSWERS_WAITING: usize = 64;
+/// Tries to say a report to the ledger.
+pub(crate) const REPORT_TRIES: u32 = 5;

@@ -4,24 +4,31 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use acre_capacity::message::{Answer, Refusal};
 use acre_chain::LedgerClient;
 use acre_crypto::SigningKey;
 use acre_ledger::{Capacity, Contract, Genesis, SignedJoinToken};
-use acre_net::rpc::{Server, Services, serve};
+use acre_net::rpc::{Caller, Message, Server, Services, serve};
 use acre_net::{Endpoint, Service, StaticBook};
-use acre_types::{ContractId, Country, NodeId, PublicKey};
+use acre_types::{Bytes, ContractId, Country, NodeId, PublicKey};
 use tokio::task::JoinHandle;
 
 use crate::contracts::{ContractSource, Unknown};
 use crate::error::NodeError;
+use crate::plots::{Keeper, Plots};
+use crate::prover::{Audience, Prover};
+use crate::rules::rules;
 use crate::shelf::Shelf;
+use crate::watch::{self, Watch};
 use crate::{housekeeping, register};
 
 /// The service that a node offers.
 const SHARD: Service = Service::new(acre_store::protocol::SERVICE);
+/// The service through which witnesses ask.
+const WITNESS: Service = Service::new(acre_capacity::message::SERVICE);
 /// Calls in flight at the end have this long.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -52,6 +59,9 @@ pub struct Config {
     pub genesis: Genesis,
     /// Validators and where they answer.
     pub validators: Vec<(PublicKey, SocketAddr)>,
+    /// Most bytes of plots that show free space to witnesses; zero for none. Plots are made in the
+    /// background and given up as space is sold.
+    pub plots: Bytes,
 }
 
 /// A running node.
@@ -60,6 +70,20 @@ pub struct Node {
     address: SocketAddr,
     server: Server,
     housekeeping: JoinHandle<()>,
+    watch: JoinHandle<()>,
+    /// Ends its thread when dropped.
+    _plots: Keeper,
+}
+
+/// Until the ledger knows the node, it has no witnesses.
+async fn prove(prover: Option<Arc<Prover>>, peer: PublicKey, message: Message) -> Message {
+    match prover {
+        Some(prover) => prover.answer(peer, message).await,
+        None => {
+            let refused = Answer::Refused(Refusal::NotWitness);
+            Message::new(bytes::Bytes::new(), acre_codec::encode(&refused))
+        }
+    }
 }
 
 impl ContractSource for LedgerClient {
@@ -82,31 +106,58 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; nothing serves then.
     pub async fn start(config: Config) -> Result<Self, NodeError> {
-        let Config { dir, key, listen, offer, token, genesis, validators } = config;
+        let Config { dir, key, listen, offer, token, genesis, validators, plots } = config;
         let id = NodeId::from(key.public());
         let keys = validators.iter().map(|(key, _)| *key).collect();
-        let book: StaticBook = validators.into_iter().collect();
-        let endpoint =
-            Endpoint::bind(&key, Some(listen), Arc::new(book)).await.map_err(NodeError::Net)?;
+        let book: Arc<StaticBook> = Arc::new(validators.into_iter().collect());
+        let endpoint = Endpoint::bind(&key, Some(listen), book.clone());
+        let endpoint = endpoint.await.map_err(NodeError::Net)?;
         let address = endpoint.local_addr().unwrap_or(listen);
         let ledger = LedgerClient::new(&genesis, endpoint.clone(), keys);
         let own = SigningKey::from_seed(key.seed().duplicate());
         let (capacity, source) = (offer.capacity.storage, Arc::new(ledger.clone()));
-        let open = move || Shelf::open(&dir.join("shards"), capacity, own, source);
+        let shards = dir.join("shards");
+        let open = move || Shelf::open(&shards, capacity, own, source);
         let shelf = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| NodeError::Log(acre_disk::Error::Closed))??;
         let shelf = Arc::new(shelf);
         let answering = Arc::clone(&shelf);
-        let services = Services::new().calls(SHARD, move |_peer, message| {
-            let shelf = Arc::clone(&answering);
-            async move { shelf.answer(message).await }
-        });
+        let prover: Arc<OnceLock<Arc<Prover>>> = Arc::default();
+        let proving = Arc::clone(&prover);
+        let services = Services::new()
+            .calls(SHARD, move |_peer, message| {
+                let shelf = Arc::clone(&answering);
+                async move { shelf.answer(message).await }
+            })
+            .calls(WITNESS, move |peer, message| {
+                let prover = proving.get().cloned();
+                async move { prove(prover, peer, message).await }
+            });
         // Shards that are here can be read even while no validator answers.
         let server = serve(&endpoint, services);
         register::register(&ledger, &key, &offer, &address.to_string(), token.as_ref()).await?;
-        let housekeeping = tokio::spawn(housekeeping::run(shelf));
-        Ok(Self { id, address, server, housekeeping })
+        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&shelf)));
+        let rules = match ledger.parameters().await {
+            Ok(parameters) => rules(&parameters.capacity),
+            Err(_) => rules(&genesis.parameters.capacity),
+        };
+        rules.check().map_err(NodeError::Rules)?;
+        let made = Plots::open(&dir.join("plots"), id, rules.plot).map_err(NodeError::Plots)?;
+        let (made, log) = (Arc::new(made), shelf.log().clone());
+        let wanted = move || {
+            let left = capacity.0.saturating_sub(log.stats().used_bytes);
+            Bytes(plots.0.min(left))
+        };
+        let plots = Keeper::start(Arc::clone(&made), wanted).map_err(NodeError::Plots)?;
+        let (audience, heard) = tokio::sync::watch::channel(Audience::default());
+        let own = SigningKey::from_seed(key.seed().duplicate());
+        let made = Prover::new(own, rules, made, shelf, heard);
+        // Set once, here.
+        let _ = prover.set(Arc::new(made));
+        let caller = Caller::new(endpoint, WITNESS);
+        let watch = tokio::spawn(watch::run(Watch { ledger, key, book, caller, rules, audience }));
+        Ok(Self { id, address, server, housekeeping, watch, _plots: plots })
     }
 
     /// Its key.
@@ -124,6 +175,7 @@ impl Node {
     /// Answers what it has taken and stops.
     pub async fn stop(self) {
         self.housekeeping.abort();
+        self.watch.abort();
         self.server.shutdown(GRACE).await;
     }
 }

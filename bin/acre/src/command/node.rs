@@ -87,6 +87,7 @@ pub(crate) fn join(join: &Join, out: &Output) -> Outcome {
         site: join.site.clone(),
         country: join.country,
         capacity_bytes: join.capacity.0,
+        plot_bytes: crate::role::node::plot_bytes(),
     };
     role::write_settings(&dir, &settings)?;
     out.data(&json!({ "node": key, "dir": dir }), || {

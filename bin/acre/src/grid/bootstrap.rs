@@ -283,6 +283,7 @@ async fn prepare(
         site: place.site.clone(),
         country: place.country,
         capacity_bytes: capacity.0,
+        plot_bytes: crate::role::node::plot_bytes(),
     };
     role::write_settings(dir, &settings)
 }

@@ -28,6 +28,14 @@ pub(crate) struct Settings {
     pub(crate) site: String,
     pub(crate) country: Country,
     pub(crate) capacity_bytes: u64,
+    /// Most bytes of plots that show free space to witnesses.
+    #[serde(default = "plot_bytes")]
+    pub(crate) plot_bytes: u64,
+}
+
+/// What a node of a local grid shows of its free space: little, as all nodes share one disk.
+pub(crate) const fn plot_bytes() -> u64 {
+    32 << 20
 }
 
 /// Keeps the token with which the node will join.
@@ -62,6 +70,7 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
         token: read_token(dir)?,
         genesis: context.genesis,
         validators: context.validators,
+        plots: Bytes(settings.plot_bytes),
     };
     let node = tokio::select! {
         node = Node::start(config) => node?,

@@ -1,0 +1,329 @@
+//! Answers the questions of service `witness/1`: what this node holds, and what its cores can do.
+//!
+//! Only who is a witness of this node in this epoch (or the one before) is answered, and no more
+//! often than the rules need: a puzzle costs all cores.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use acre_capacity::CapacityError;
+use acre_capacity::duty::Rules;
+use acre_capacity::index::{Index, Item, ItemId};
+use acre_capacity::message::{Answer, Ask, Commitment, Refusal, decode_ask};
+use acre_capacity::prove::{Holdings, Shard, open};
+use acre_capacity::puzzle::{self, Claim, Lane, Task};
+use acre_codec::List;
+use acre_crypto::SigningKey;
+use acre_disk::Key;
+use acre_net::rpc::Message;
+use acre_store::shard::{ShardHeader, ShardId};
+use acre_types::{ContractId, Digest, Epoch, NodeId, PackId, Profile, PublicKey};
+use tokio::sync::watch;
+
+use crate::inventory::{Meaning, meaning, shard_key};
+use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT};
+use crate::plots::Plots;
+use crate::shelf::Shelf;
+
+/// Keys looked at in one go.
+const PAGE: usize = 4096;
+
+/// Who may ask, as the ledger says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audience {
+    /// The epoch that runs.
+    pub(crate) epoch: Epoch,
+    /// Witnesses of this node in it.
+    pub(crate) witnesses: Vec<NodeId>,
+    /// Witnesses in the epoch before.
+    pub(crate) before: Vec<NodeId>,
+}
+
+impl Audience {
+    fn has(&self, epoch: Epoch, who: NodeId) -> bool {
+        match epoch {
+            epoch if epoch == self.epoch => self.witnesses.contains(&who),
+            epoch if epoch < self.epoch => self.before.contains(&who),
+            _ => false,
+        }
+    }
+
+    fn knows(&self, who: NodeId) -> bool {
+        self.witnesses.contains(&who) || self.before.contains(&who)
+    }
+}
+
+/// An index that was committed to.
+struct Kept {
+    made: Instant,
+    index: Arc<Index>,
+}
+
+/// Proves what one node has.
+pub(crate) struct Prover {
+    key: SigningKey,
+    rules: Rules,
+    plots: Arc<Plots>,
+    shelf: Arc<Shelf>,
+    audience: watch::Receiver<Audience>,
+    /// Newest last.
+    indexes: Mutex<VecDeque<Kept>>,
+    /// What stands in the log, so that each header is read once.
+    shards: Mutex<BTreeMap<Key, Item>>,
+    solved: Mutex<Option<(Task, Arc<Vec<Lane>>)>>,
+    /// Held while a puzzle is being solved.
+    solving: tokio::sync::Mutex<()>,
+    /// Questions of each witness in the epoch that runs.
+    asked: Mutex<(Epoch, BTreeMap<NodeId, [u32; 4]>)>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Prover {
+    pub(crate) fn new(
+        key: SigningKey,
+        rules: Rules,
+        plots: Arc<Plots>,
+        shelf: Arc<Shelf>,
+        audience: watch::Receiver<Audience>,
+    ) -> Self {
+        Self {
+            key,
+            rules,
+            plots,
+            shelf,
+            audience,
+            indexes: Mutex::default(),
+            shards: Mutex::default(),
+            solved: Mutex::default(),
+            solving: tokio::sync::Mutex::default(),
+            asked: Mutex::default(),
+        }
+    }
+
+    /// Answers one message of `peer`.
+    pub(crate) async fn answer(self: Arc<Self>, peer: PublicKey, message: Message) -> Message {
+        let answer = match decode_ask(&message.meta) {
+            Ok(ask) => self.take(peer.into(), ask).await,
+            Err(_) => Err(Refusal::Malformed),
+        };
+        let answer = answer.unwrap_or_else(Answer::Refused);
+        // Answers are longer than what a message's first part may have.
+        Message::new(bytes::Bytes::new(), acre_codec::encode(&answer))
+    }
+
+    async fn take(self: Arc<Self>, who: NodeId, ask: Ask) -> Result<Answer, Refusal> {
+        let (epoch, kind) = match &ask {
+            Ask::Commit { epoch, .. } => (Some(*epoch), 0),
+            Ask::Open { .. } => (None, 1),
+            Ask::Work(task) => (Some(task.epoch), 2),
+            Ask::Probe { .. } => (None, 3),
+        };
+        self.admit(who, epoch).await?;
+        self.count(who, kind)?;
+        match ask {
+            Ask::Commit { epoch, nonce } => {
+                blocking(move || self.commit(epoch, nonce)).await.map(Answer::Committed)
+            }
+            Ask::Open { index, nonce, samples } => {
+                blocking(move || self.open(&index, &nonce, samples)).await.map(Answer::Opened)
+            }
+            Ask::Work(task) => self.work(task).await,
+            Ask::Probe { task, nonce, probes } => {
+                let solved = lock(&self.solved).clone();
+                let (known, lanes) =
+                    solved.filter(|(known, _)| known.digest() == task).ok_or(Refusal::Unknown)?;
+                let prove = move || puzzle::prove(&known, &lanes, &nonce, probes);
+                blocking(move || prove().map_err(|_| Refusal::Malformed)).await.map(Answer::Probed)
+            }
+        }
+    }
+
+    /// Whether `who` may ask; waits a little if the ledger has not told of its epoch yet.
+    async fn admit(&self, who: NodeId, epoch: Option<Epoch>) -> Result<(), Refusal> {
+        let mut audience = self.audience.clone();
+        let is_in = |audience: &Audience| match epoch {
+            Some(epoch) => audience.has(epoch, who),
+            None => audience.knows(who),
+        };
+        if is_in(&audience.borrow()) {
+            return Ok(());
+        }
+        let is_ahead = epoch.is_some_and(|epoch| epoch == audience.borrow().epoch.next());
+        if !is_ahead {
+            return Err(Refusal::NotWitness);
+        }
+        match tokio::time::timeout(EPOCH_WAIT, audience.wait_for(|audience| is_in(audience))).await
+        {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Refusal::NotWitness),
+        }
+    }
+
+    fn count(&self, who: NodeId, kind: usize) -> Result<(), Refusal> {
+        let epoch = self.audience.borrow().epoch;
+        let mut asked = lock(&self.asked);
+        if asked.0 != epoch {
+            *asked = (epoch, BTreeMap::new());
+        }
+        let visits = u32::from(self.rules.visits);
+        let most = if kind < 2 { visits * ASKS_A_VISIT } else { ASKS_A_VISIT };
+        let count = &mut asked.1.entry(who).or_default()[kind];
+        *count += 1;
+        if *count > most { Err(Refusal::TooOften) } else { Ok(()) }
+    }
+
+    fn commit(
+        &self,
+        epoch: Epoch,
+        nonce: Digest,
+    ) -> Result<acre_capacity::message::SignedCommitment, Refusal> {
+        let index = self.index().map_err(failed)?;
+        let node = NodeId::from(self.key.public());
+        let (root, plots) = (index.root(), index.plot_bytes());
+        Ok(Commitment { node, epoch, nonce, index: root, plots }.sign(&self.key))
+    }
+
+    /// The index of what is held now, or was a moment ago.
+    fn index(&self) -> Result<Arc<Index>, CapacityError> {
+        // Held while the log is looked through, so that two witnesses do not do that twice.
+        let mut indexes = lock(&self.indexes);
+        if let Some(kept) = indexes.back().filter(|kept| kept.made.elapsed() < INDEX_FRESH) {
+            return Ok(Arc::clone(&kept.index));
+        }
+        let mut items = self.plots.items();
+        items.extend(self.held());
+        let index = Arc::new(Index::build(items)?);
+        indexes.push_back(Kept { made: Instant::now(), index: Arc::clone(&index) });
+        while indexes.len() > INDEXES_KEPT {
+            indexes.pop_front();
+        }
+        Ok(index)
+    }
+
+    /// The shards in the log, in the order of the index, which is that of the log's keys.
+    fn held(&self) -> Vec<Item> {
+        let log = self.shelf.log();
+        let mut shards = lock(&self.shards);
+        let mut found = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = log.keys(after.as_ref(), PAGE);
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            for key in page {
+                let item = shards.get(&key).copied().or_else(|| self.item(&key));
+                found.extend(item.map(|item| (key, item)));
+            }
+        }
+        *shards = found;
+        shards.values().copied().collect()
+    }
+
+    fn item(&self, key: &Key) -> Option<Item> {
+        let Some(Meaning::Shard { contract, pack, index }) = meaning(key) else { return None };
+        let header = self.shelf.log().header(key).ok()??;
+        let header: ShardHeader = acre_codec::decode(&header).ok()?;
+        let root = header.pack().root(header.index())?;
+        let bytes = header.pack().shard_bytes().into();
+        Some(Item { id: ItemId::Shard { contract, pack, index }, bytes, root })
+    }
+
+    fn open(
+        &self,
+        index: &Digest,
+        nonce: &Digest,
+        samples: u8,
+    ) -> Result<acre_capacity::message::Samples, Refusal> {
+        let known = |kept: &&Kept| kept.index.root().is_some_and(|root| root.digest == *index);
+        let index = lock(&self.indexes).iter().rev().find(known).map(|k| Arc::clone(&k.index));
+        let index = index.ok_or(Refusal::Unknown)?;
+        open(&index, self, nonce, samples).map_err(failed)
+    }
+
+    /// Solves a puzzle with all cores, unless another one is being solved.
+    async fn work(self: Arc<Self>, task: Task) -> Result<Answer, Refusal> {
+        if task.node != NodeId::from(self.key.public()) || task.check().is_err() {
+            return Err(Refusal::Malformed);
+        }
+        let most = self.rules.work.lane;
+        if task.rules.lane_bytes > most.lane_bytes || task.rules.steps > most.steps {
+            return Err(Refusal::Malformed);
+        }
+        let this = Arc::clone(&self);
+        let Ok(_guard) = this.solving.try_lock() else { return Err(Refusal::Busy) };
+        *lock(&self.solved) = None;
+        let lanes = blocking(move || solve(&task)).await?;
+        let claims = lanes.iter().map(Lane::claim).collect();
+        let claims = List::new(claims).map_err(|_| Refusal::Malformed)?;
+        let claim = Claim { task: task.digest(), lanes: claims }.sign(&self.key);
+        *lock(&self.solved) = Some((task, Arc::new(lanes)));
+        Ok(Answer::Worked(claim))
+    }
+}
+
+/// Solves all lanes, shared among as many threads as there are cores.
+fn solve(task: &Task) -> Result<Vec<Lane>, Refusal> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = std::sync::atomic::AtomicU16::new(0);
+    let lanes = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let lane = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if lane >= task.lanes {
+                        return;
+                    }
+                    let solved = Lane::solve(task, lane);
+                    lock(&lanes).insert(lane, solved);
+                }
+            });
+        }
+    });
+    let lanes = lanes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    lanes.into_values().collect::<Result<_, _>>().map_err(failed)
+}
+
+fn failed(error: CapacityError) -> Refusal {
+    match error {
+        CapacityError::NothingHeld => Refusal::Unknown,
+        CapacityError::Malformed { .. } => Refusal::Malformed,
+        error => {
+            tracing::warn!(%error, "a witness could not be answered");
+            Refusal::Failed
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Failed)?
+}
+
+impl Holdings for Prover {
+    fn plot(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        self.plots.data(region, offset, into)
+    }
+
+    fn outboard(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        self.plots.tree(region, offset, into)
+    }
+
+    fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError> {
+        let item = ItemId::Shard { contract, pack, index };
+        let wrong = |reason: String| CapacityError::Read { item, reason };
+        // Any profile with enough shards names the position.
+        let widest = Profile::ALL.into_iter().max_by_key(|profile| profile.shards());
+        let position = widest.and_then(|profile| profile.shard(usize::from(index)).ok());
+        let position = position.ok_or_else(|| wrong("no such position".to_owned()))?;
+        let key = shard_key(contract, ShardId { pack, index: position });
+        let record = self.shelf.log().get(&key).map_err(|error| wrong(error.to_string()))?;
+        let record = record.ok_or_else(|| wrong("it is gone".to_owned()))?;
+        Ok(Shard { header: record.header.to_vec(), body: record.body.to_vec() })
+    }
+}
