@@ -156,6 +156,8 @@ fn shell() {
         Request::Info,
         Request::Block { height: Height(2) },
         Request::Transaction { id },
+        Request::Changes { after_term: 3 },
+        Request::State { height: Height(0), from: 7 },
     ];
     write("chain_request", &requests.map(|request| encode(&request)));
     let header = golden("shell/engine/tests/golden/header-v1.hex");
@@ -176,6 +178,8 @@ fn shell() {
         Reply::NotFound,
         Reply::NotReady(Text::new("no block yet").unwrap()),
         Reply::Malformed,
+        Reply::Changes { changes: List::default() },
+        Reply::State { finality: finality.clone(), leaves: 9, page: List::default() },
     ];
     write("chain_reply", &replies.map(|reply| encode(&reply)));
     write("chain_subscribe", &[encode(&Subscribe { from: Height(9) })]);

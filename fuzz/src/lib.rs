@@ -57,6 +57,8 @@ pub const TARGETS: &[Target] = &[
     ("chain_reply", shell::chain_reply),
     ("chain_subscribe", shell::chain_subscribe),
     ("chain_event_frame", shell::chain_event_frame),
+    ("chain_proof_file", shell::chain_proof_file),
+    ("chain_checkpoint", shell::chain_checkpoint),
     ("block_header", shell::block_header),
     ("certificate", shell::certificate),
     ("witness_ask", capacity::ask),

@@ -1,5 +1,7 @@
 //! Frames of the network, the words of the chain, and the engine's headers and certificates.
 
+use acre_chain::client::Checkpoint;
+use acre_chain::proof::ProofFile;
 use acre_chain::protocol::{Frame as EventFrame, Reply, Request, Subscribe};
 use acre_engine::Header as BlockHeader;
 use acre_engine::light::{certified_block, verify_certificate};
@@ -92,3 +94,17 @@ const PARTICIPANT: [u8; 32] = [
     0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
     0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
 ];
+
+pub(crate) fn chain_proof_file(data: &[u8]) {
+    if let Ok(file) = ProofFile::decode(data) {
+        assert_eq!(file.to_bytes(), data);
+    }
+}
+
+pub(crate) fn chain_checkpoint(data: &[u8]) {
+    if let Ok(checkpoint) = Checkpoint::decode(data) {
+        assert_eq!(checkpoint.to_bytes(), data);
+        // What decodes can be used.
+        assert!(checkpoint.of_term(u64::MAX).is_some());
+    }
+}

@@ -242,7 +242,7 @@ pub enum ChainError {
     Sync {
         /// Why.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// What another validator gave with a state is not true.
     #[error("a state came with changes of validators that do not hold")]
@@ -283,7 +283,7 @@ pub enum Lie {
     },
     /// A value is not in the state of that header.
     #[error("its proof does not hold")]
-    Proof(#[from] ProofError),
+    Proof(#[source] Box<ProofError>),
     /// Bytes that no honest validator sends.
     #[error("its reply is malformed")]
     Malformed,
@@ -319,6 +319,12 @@ pub enum Lie {
     /// It says that a transaction was committed, but the account does not show it.
     #[error("it claims a commit that the state does not show")]
     NotCommitted,
+}
+
+impl From<ProofError> for Lie {
+    fn from(error: ProofError) -> Self {
+        Self::Proof(Box::new(error))
+    }
 }
 
 /// Why a reader has no answer.

@@ -51,7 +51,7 @@ pub enum Shown {
         /// The key.
         key: Key,
         /// What stands there.
-        object: Option<AnyObject>,
+        object: Option<Box<AnyObject>>,
     },
     /// This transaction was applied in the block.
     Transaction {
@@ -227,7 +227,7 @@ impl ProofFile {
         let shown = match &self.claim {
             Claim::Value { key, proof } => {
                 let value = proof.verify(&block.root, &key.to_bytes()).map_err(Lie::from)?;
-                let object = value.map(|bytes| AnyObject::decode(key, bytes));
+                let object = value.map(|bytes| AnyObject::decode(key, bytes).map(Box::new));
                 let object = object.transpose().map_err(|_| Lie::Malformed)?;
                 Shown::Value { key: key.clone(), object }
             }
@@ -250,12 +250,21 @@ impl ProofFile {
 /// In words for people, the same on every machine.
 fn words(proven: &Proven) -> Text<PROOF_WORDS_BYTES_MAX> {
     let (height, time) = (proven.block.height, proven.block.time.0);
+    // Ids are cut short where people read them, so the whole key comes with it.
+    let whole = |key: &Key| {
+        let bytes = key.to_bytes();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
     let mut words = match &proven.shown {
         Shown::Value { key, object: Some(_) } => {
-            format!("what stands at {key:?} after block {height} (time {time} ms)")
+            let whole = whole(key);
+            format!("what stands at {key:?} ({whole}) after block {height} (time {time} ms)")
         }
         Shown::Value { key, object: None } => {
-            format!("that nothing stands at {key:?} after block {height} (time {time} ms)")
+            let whole = whole(key);
+            format!(
+                "that nothing stands at {key:?} ({whole}) after block {height} (time {time} ms)"
+            )
         }
         Shown::Transaction { id, index, .. } => {
             format!("that transaction {id} is number {index} of block {height} (time {time} ms)")
@@ -267,4 +276,80 @@ fn words(proven: &Proven) -> Text<PROOF_WORDS_BYTES_MAX> {
     }
     words.truncate(end);
     Text::new(words).expect("cut to its limit just now")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::light::tests::Chain;
+    use acre_ledger::Lookup as _;
+    use acre_types::AccountId;
+
+    fn file() -> (Genesis, ProofFile) {
+        let chain = Chain::new();
+        let key = AccountId([5; 32]).key();
+        let state = chain.genesis.state().unwrap();
+        let finality = chain.finality((1, 12), &state.root(), 5, &[0, 1, 2, 4]);
+        let (changes, proof) = (vec![chain.change(0, 4, 5)], state.prove(&key));
+        let file = ProofFile::of_value(&chain.genesis, changes, finality, key, proof).unwrap();
+        (chain.genesis, file)
+    }
+
+    #[test]
+    fn file_shows_offline_what_was_put_in_and_no_changed_byte_passes() {
+        let (genesis, file) = file();
+        let bytes = file.to_bytes();
+        std::fs::write("/tmp/proof0", &bytes).unwrap();
+        let proven = ProofFile::decode(&bytes).unwrap().verify(&genesis).unwrap();
+        assert_eq!(proven.block.height, Height(12));
+        assert!(matches!(proven.shown, Shown::Value { object: None, .. }));
+        assert!(file.words().contains("nothing stands"), "{}", file.words());
+        for position in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1 << (position % 8);
+            let result = ProofFile::decode(&changed).and_then(|file| file.verify(&genesis));
+            assert!(result.is_err(), "byte {position} was changed");
+        }
+        let mut other = genesis.clone();
+        other.time.0 += 1;
+        assert!(matches!(file.verify(&other), Err(ProofFileError::OtherGrid { .. })));
+    }
+
+    #[test]
+    fn proof_without_its_change_of_validators_is_none() {
+        let (genesis, mut file) = file();
+        file.changes = List::default();
+        assert!(matches!(file.verify(&genesis), Err(ProofFileError::Lie(Lie::Certificate { .. }))));
+    }
+
+    #[test]
+    fn transaction_is_shown_by_its_block_and_a_missing_one_is_not() {
+        let chain = Chain::new();
+        let root = Digest([1; 32]);
+        let finality = chain.finality((0, 3), &root, 4, &[0, 1, 2]);
+        let id = Digest([2; 32]);
+        let result =
+            ProofFile::of_transaction(&chain.genesis, Vec::new(), finality, id, &Payload::empty());
+        // The header's payload has no bytes at all.
+        assert!(matches!(result, Err(ProofFileError::Lie(Lie::Unfit))), "{result:?}");
+    }
+
+    #[test]
+    fn layout_is_the_one_drawn_above() {
+        let (_, file) = file();
+        let parts = [
+            b"acre-prf".to_vec(),
+            vec![1, 0],
+            file.chain.0.to_vec(),
+            acre_codec::encode(&file.changes),
+            acre_codec::encode(&file.finality),
+            acre_codec::encode(&file.claim),
+            acre_codec::encode(&file.words),
+        ];
+        assert_eq!(file.to_bytes(), parts.concat());
+        let mut later = file.to_bytes();
+        later[8] = 2;
+        let refused = ProofFile::decode(&later);
+        assert!(matches!(refused, Err(ProofFileError::Version { found: 2, known: 1 })));
+    }
 }

@@ -100,7 +100,8 @@ impl Restore {
     }
 
     async fn fetch(&self, others: &LedgerClient) -> Result<(), ChainError> {
-        let fetched = others.fetch_state().await.map_err(|source| ChainError::Sync { source })?;
+        let failed = |source| ChainError::Sync { source: Box::new(source) };
+        let fetched = others.fetch_state().await.map_err(failed)?;
         tracing::info!(
             height = %fetched.block.height,
             leaves = fetched.leaves.len(),

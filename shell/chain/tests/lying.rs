@@ -11,10 +11,10 @@ use acre_chain::protocol::{LEDGER, Reply, Request};
 use acre_chain::{ClientError, LedgerClient, Lie, Validator};
 use acre_codec::List;
 use acre_ledger::{Action, Key};
-use acre_net::rpc::{Caller, Message, Server, Services, serve};
+use acre_net::rpc::{Caller, Message, Services, serve};
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{AccountId, Amount, Height};
-use common::{Grid, key};
+use common::{Grid, key, liar};
 
 const SECOND: Duration = Duration::from_secs(10);
 
@@ -71,28 +71,6 @@ async fn no_changed_byte_of_an_answer_is_believed() {
     other.time = grid.genesis.time;
     assert!(check(&Trust::new(&other), &keys, &bytes).is_none());
     validator.stop().await.unwrap();
-}
-
-/// Stands between client and validator and changes the answers.
-async fn liar(
-    validator: &Validator,
-    change: impl Fn(Reply) -> Reply + Send + Sync + 'static,
-) -> (Endpoint, Server) {
-    let book = StaticBook::from_iter([(validator.key(), validator.rpc_address())]);
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let endpoint = Endpoint::bind(&key(66), Some(listen), Arc::new(book)).await.unwrap();
-    let caller = Caller::new(endpoint.clone(), LEDGER);
-    let (honest, change) = (validator.key(), Arc::new(change));
-    let handler = move |_, message: Message| {
-        let (caller, change) = (caller.clone(), Arc::clone(&change));
-        async move {
-            let reply = caller.call(honest, message, SECOND).await.unwrap();
-            let reply = change(acre_codec::decode(&reply.body).unwrap());
-            Message::new(Vec::new(), acre_codec::encode(&reply))
-        }
-    };
-    let server = serve(&endpoint, Services::new().calls(LEDGER, handler));
-    (endpoint, server)
 }
 
 async fn client_of(grid: &Grid, liar: &Endpoint, honest: Option<&Validator>) -> LedgerClient {

@@ -3,13 +3,22 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use acre_chain::audit::Depth;
 use acre_chain::client::{Checkpoint, Options};
-use acre_chain::{LedgerClient, Validator};
-use acre_ledger::{Action, BackingNodes, NewCandidate, Possession, Seats, SeatsBy, TheSeats};
-use acre_types::{AccountId, Amount, PublicKey};
-use common::{Grid, key, reach, text, validator_key};
+use acre_chain::proof::{ProofFile, Shown};
+use acre_chain::protocol::Reply;
+use acre_chain::{ClientError, LedgerClient, Lie, Validator};
+use acre_codec::List;
+use acre_ledger::{
+    Action, BackingNodes, Lookup as _, NewCandidate, Possession, Seats, SeatsBy, TheSeats,
+};
+use acre_net::{Endpoint, StaticBook};
+use acre_types::{AccountId, Amount, Height, PublicKey};
+use common::{Grid, key, liar, reach, text, validator_key};
 
 const TO: AccountId = AccountId([0xaa; 32]);
 
@@ -111,6 +120,52 @@ async fn one_becomes_four_one_leaves_and_another_takes_its_seat() {
     let kept = Checkpoint::load(&file, &grid.genesis.digest()).unwrap().unwrap();
     assert_eq!(kept, client.checkpoint());
     assert_eq!(kept.newest().validators(), wanted, "{kept:?}");
+
+    // One who hides the changes cannot be told from one who made up the new set, and is named.
+    let (hiding, _server) = liar(&last, |reply| match reply {
+        Reply::Changes { .. } => Reply::Changes { changes: List::default() },
+        other => other,
+    })
+    .await;
+    let asked = |known: Vec<(PublicKey, SocketAddr)>| {
+        let keys = known.iter().map(|(key, _)| *key).collect();
+        (StaticBook::from_iter(known), keys)
+    };
+    let mut known = vec![(hiding.key(), hiding.local_addr().unwrap())];
+    for believes in [false, true] {
+        if believes {
+            known.push((last.key(), last.rpc_address()));
+        }
+        let (book, keys) = asked(known.clone());
+        let endpoint = Endpoint::bind(&key(203), None, Arc::new(book)).await.unwrap();
+        let client = LedgerClient::new(&grid.genesis, endpoint, keys);
+        match client.account(TO).await {
+            Ok(account) => assert!(believes && account.balance == Amount(111)),
+            Err(ClientError::Lied { peer, lie: Lie::Certificate { .. } }) => {
+                assert!(!believes && peer == hiding.key());
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    // A proof of today's state leads an offline reader through every change.
+    let file = client.export_value(&grid.genesis, TO.key()).await.unwrap();
+    let proven = ProofFile::decode(&file.to_bytes()).unwrap().verify(&grid.genesis).unwrap();
+    assert!(matches!(proven.shown, Shown::Value { object: Some(_), .. }));
+    let file = client.export_transaction(&grid.genesis, paid.id).await.unwrap();
+    let proven = file.verify(&grid.genesis).unwrap();
+    assert!(matches!(proven.shown, Shown::Transaction { id, .. } if id == paid.id));
+    // And the whole chain holds, from the genesis on.
+    let (all, mut heard) = (Height(0)..=Height(u64::MAX), 0);
+    let report = client
+        .verify_chain(&grid.genesis, all.clone(), Depth::Replay, |_| heard += 1)
+        .await
+        .unwrap();
+    assert_eq!((report.from, report.blocks), (Height(1), report.replayed), "{report:?}");
+    assert!(report.to >= paid.height && heard == report.blocks, "{report:?}");
+    let depth = Depth::Sample { blocks: 10, seed: 1 };
+    let report = client.verify_chain(&grid.genesis, all, depth, |_| {}).await.unwrap();
+    assert_eq!((report.blocks, report.replayed), (10, 0), "{report:?}");
 
     for validator in joined.into_iter().chain([first, last]) {
         validator.stop().await.unwrap();

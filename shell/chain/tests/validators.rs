@@ -69,11 +69,13 @@ async fn transaction_given_to_any_validator_reaches_all_once() {
     assert_eq!(reader.account(TO).await.unwrap().balance, Amount(sent));
     let metrics: Vec<_> = validators.iter().map(Validator::metrics).collect();
     assert_eq!(metrics.iter().map(|m| m.submitted).sum::<u64>(), sent);
+    // Each validator's own duty comes on top, once in each of a few epochs.
+    let duties = 3 * 3;
     for one in &metrics {
         assert_eq!(one.submitted, 25, "{metrics:?}");
         // Those that were in a block before the batch arrived came in vain.
-        assert!(one.relayed_in + one.relayed_in_vain <= sent - 25, "{metrics:?}");
-        assert!(one.relayed_out <= 3 * 25, "{metrics:?}");
+        assert!(one.relayed_in + one.relayed_in_vain <= sent - 25 + duties, "{metrics:?}");
+        assert!(one.relayed_out <= 3 * 25 + duties, "{metrics:?}");
         assert_eq!(one.signatures_bad, 0);
     }
     assert!(metrics.iter().any(|one| one.relayed_in > 0), "{metrics:?}");

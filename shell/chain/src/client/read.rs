@@ -79,7 +79,7 @@ impl LedgerClient {
 
     /// A quorum agreed on bytes that we cannot read: most likely a newer version of the ledger.
     fn undecodable(&self, error: acre_ledger::ProofError) -> ClientError {
-        self.lied(Lie::Proof(error))
+        self.lied(error.into())
     }
 
     pub(super) fn lied(&self, lie: Lie) -> ClientError {

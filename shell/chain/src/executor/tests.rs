@@ -22,7 +22,7 @@ struct Run {
 }
 
 /// Submits a transaction to a validator, as its server would.
-fn submit(shared: &Shared, signed: acre_ledger::SignedTransaction) {
+pub(super) fn submit(shared: &Shared, signed: acre_ledger::SignedTransaction) {
     let admitted = shared.pool().admit(&signed.transaction.id(), &signed);
     if matches!(admitted, Ok(Admission::Check)) {
         shared.pool().insert(Verified::new(signed).unwrap(), Origin::Client).unwrap();

@@ -21,7 +21,7 @@
 
 mod checkpoint;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use acre_codec::{Decode, Encode};
 use acre_engine::Header;

@@ -4,13 +4,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acre_chain::client::Options;
+use acre_chain::protocol::{LEDGER, Reply};
 use acre_chain::{Config, LedgerClient, PeerAddress, Validator};
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_engine::Timing;
 use acre_ledger::{Genesis, GridKind, Parameters, Validator as GenesisValidator};
+use acre_net::rpc::{Caller, Message, Server, Services, serve};
 use acre_net::{Endpoint, StaticBook};
 use acre_types::{AccountId, Amount, Height, PublicKey, Text, UnixMs};
 use tempfile::TempDir;
@@ -151,4 +154,26 @@ pub(crate) async fn reach(client: &LedgerClient, height: Height) {
     while client.seen() < height {
         events.next().await.unwrap();
     }
+}
+
+/// Stands between client and validator and changes the answers.
+pub(crate) async fn liar(
+    validator: &Validator,
+    change: impl Fn(Reply) -> Reply + Send + Sync + 'static,
+) -> (Endpoint, Server) {
+    let book = StaticBook::from_iter([(validator.key(), validator.rpc_address())]);
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let endpoint = Endpoint::bind(&key(66), Some(listen), Arc::new(book)).await.unwrap();
+    let caller = Caller::new(endpoint.clone(), LEDGER);
+    let (honest, change) = (validator.key(), Arc::new(change));
+    let handler = move |_, message: Message| {
+        let (caller, change) = (caller.clone(), Arc::clone(&change));
+        async move {
+            let reply = caller.call(honest, message, Duration::from_secs(10)).await.unwrap();
+            let reply = change(acre_codec::decode(&reply.body).unwrap());
+            Message::new(Vec::new(), acre_codec::encode(&reply))
+        }
+    };
+    let server = serve(&endpoint, Services::new().calls(LEDGER, handler));
+    (endpoint, server)
 }
