@@ -116,6 +116,15 @@ fn execute(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pacing {
     pub(crate) idle_interval: Duration,
+    /// How wrong the clock is; see [`crate::node::Setup`].
+    pub(crate) clock_error_ms: i64,
+}
+
+impl Pacing {
+    /// Milliseconds since 1970 as this process sees it.
+    fn now_ms(&self, context: &impl Clock) -> u64 {
+        context.current().epoch_millis().saturating_add_signed(self.clock_error_ms)
+    }
 }
 
 /// Implements the engine's application trait on top of ours.
@@ -188,7 +197,7 @@ impl Adapter {
         consensus: BlockContext,
         parent: Digested<Block>,
     ) -> Option<Digested<Block>> {
-        let now_ms = context.current().epoch_millis();
+        let now_ms = self.pacing.now_ms(context);
         let height = parent.inner().height() + 1;
         let built = self
             .ledger
@@ -244,10 +253,9 @@ impl Adapter {
             }
             Step::Unknown => return None,
         }
-        let earliest = UNIX_EPOCH.checked_add(Duration::from_millis(
-            timestamp_ms - MAX_CLOCK_AHEAD_MS.min(timestamp_ms),
-        ))?;
-        context.sleep_until(earliest).await;
+        let earliest_ms = timestamp_ms.saturating_sub(MAX_CLOCK_AHEAD_MS);
+        let early_ms = earliest_ms.saturating_sub(self.pacing.now_ms(context));
+        context.sleep(Duration::from_millis(early_ms)).await;
         Some(true)
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     block::{Block, Digest},
     error::{AppError, Error, Result},
-    light,
+    light, limits,
     term::Members,
 };
 use commonware_codec::{Copying, Decode as _};
@@ -13,7 +13,10 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{Digested, Digestible as _, certificate::Verifier as _};
 use commonware_runtime::{Clock, Metrics, Spawner, Storage};
-use commonware_storage::{archive::prunable, translator::EightCap};
+use commonware_storage::{
+    archive::{Archive, Identifier, prunable},
+    translator::EightCap,
+};
 use std::sync::Arc;
 
 /// A block and its certificate, checked.
@@ -57,15 +60,63 @@ impl Anchor {
     }
 }
 
-type Archive<E, V> = prunable::Archive<EightCap, E, Digest, V>;
+type Kept<E, V> = prunable::Archive<EightCap, E, Digest, V>;
 
 /// Final blocks, and the certificates of most.
 pub(crate) struct Archives<E: Clock + Spawner + Storage + Metrics> {
-    pub(crate) certificates: Archive<E, Finalization<Scheme, Digest>>,
-    pub(crate) blocks: Archive<E, Arc<Block>>,
+    pub(crate) certificates: Kept<E, Finalization<Scheme, Digest>>,
+    pub(crate) blocks: Kept<E, Arc<Block>>,
 }
 
 impl<E: Clock + Spawner + Storage + Metrics> Archives<E> {
+    /// Reads all that is kept: every block must decode, and be the one that its child and its
+    /// certificate name, and none must be missing that has a certificate and was `applied` (the
+    /// storage cuts a file off where it finds damage). What is kept is bounded, so this takes a
+    /// fraction of a second.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub(crate) async fn check(&self, partition: &str, applied: u64) -> Result<()> {
+        let damaged = |archive: &'static str, height: u64, reason: String| {
+            let section = height / limits::SECTION_HEIGHTS;
+            let file = format!("{partition}-{archive}-value/{section:016x}");
+            Error::Damaged { archive, height, file, reason }
+        };
+        let certified = Archive::last_index(&self.certificates).unwrap_or_default().min(applied);
+        let first = self.blocks.first_index().unwrap_or(certified);
+        if let Some(missing) = Archive::missing_items(&self.blocks, first, 1).first()
+            && *missing <= certified
+        {
+            return Err(damaged("blocks", *missing, "the block is missing".into()));
+        }
+        let last = Archive::last_index(&self.blocks).unwrap_or(first);
+        if last < certified {
+            return Err(damaged("blocks", last + 1, "the block is missing".into()));
+        }
+        let ranges: Vec<_> = self.blocks.ranges().collect();
+        let mut parent: Option<(u64, Digest)> = None;
+        for height in ranges.iter().flat_map(|(first, last)| *first..=*last) {
+            let block = Blocks::get(&self.blocks, Identifier::Index(height)).await;
+            let block = block
+                .map_err(|error| damaged("blocks", height, error.to_string()))?
+                .ok_or_else(|| damaged("blocks", height, "no block is there".into()))?;
+            let follows =
+                parent.is_none_or(|(below, id)| below + 1 != height || id == block.parent().into());
+            if block.height() != height || !follows {
+                return Err(damaged("blocks", height, "it is another block".into()));
+            }
+            let finalization =
+                Certificates::get(&self.certificates, Identifier::Index(height)).await;
+            let finalization =
+                finalization.map_err(|error| damaged("certificates", height, error.to_string()))?;
+            if finalization.is_some_and(|final_one| final_one.proposal.payload != block.digest()) {
+                return Err(damaged("certificates", height, "it is for another block".into()));
+            }
+            parent = Some((height, block.digest()));
+        }
+        Ok(())
+    }
+
     /// Whether nothing was ever written.
     pub(crate) fn is_empty(&self) -> bool {
         Certificates::last_index(&self.certificates).is_none()

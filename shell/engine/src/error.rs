@@ -40,6 +40,18 @@ pub enum Error {
         #[source]
         source: AppError,
     },
+    /// The archives do not hold what was written.
+    #[error("the archive of {archive} is damaged at height {height}, in file {file}: {reason}")]
+    Damaged {
+        /// Which one.
+        archive: &'static str,
+        /// The first height that cannot be read or is not what its certificate or child says.
+        height: u64,
+        /// The file, below the engine's directory.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The listening address cannot be bound.
     #[error("listening on {address}")]
     Listen {

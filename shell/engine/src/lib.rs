@@ -52,6 +52,8 @@ mod adapter;
 mod anchor;
 pub mod application;
 pub mod block;
+#[cfg(feature = "simulation")]
+pub mod byzantine;
 pub mod defaults;
 mod delivery;
 pub mod error;

@@ -54,6 +54,8 @@ pub(crate) struct Setup<B, P, T> {
     pub(crate) roster: T,
     pub(crate) start: Start,
     pub(crate) rejoin: Rejoin,
+    /// How wrong the clock is, where it can be: in simulations.
+    pub(crate) clock_error_ms: i64,
 }
 
 /// A running process.
@@ -132,6 +134,8 @@ where
     let silence = Silence { partition: format!("{partition}-silent") };
     let pulses = Pulses::default();
     let mut archives = Archives { certificates, blocks };
+    let applied = ledger.call(&context, |app| app.applied().height).await;
+    archives.check(&partition, applied.ok_or(Error::Stopped { part: "start" })?).await?;
     let start = match &setup.start {
         Start::Genesis => MarshalStart::Genesis(Digested::precomputed(genesis, genesis_digest)),
         Start::At { block, certificate } => {
@@ -155,7 +159,8 @@ where
     )
     .await;
 
-    let pacing = Pacing { idle_interval: timing.idle_interval };
+    let pacing =
+        Pacing { idle_interval: timing.idle_interval, clock_error_ms: setup.clock_error_ms };
     let (inbox, mut delivery) =
         delivery::channel(ledger.clone(), marshal.clone(), Arc::clone(&status), retain);
     let automaton = Deferred::new(
@@ -172,7 +177,6 @@ where
         namespace,
         key,
         terms,
-        genesis: genesis_digest,
         schemes,
         ledger,
         marshal: marshal.clone(),

@@ -92,7 +92,6 @@ where
     pub(crate) namespace: Vec<u8>,
     pub(crate) key: PrivateKey,
     pub(crate) terms: Terms,
-    pub(crate) genesis: Digest,
     pub(crate) schemes: Schemes,
     pub(crate) ledger: Ledger,
     pub(crate) marshal: Marshal,
@@ -184,11 +183,15 @@ enum Part<S: Sender> {
     Votes(Running),
     /// Between two parts.
     Nothing,
-    Follows {
-        certificates: Primed,
-        scheme: Scheme,
-        newest: View,
-    },
+    Follows(Box<Following>),
+}
+
+/// What a follower needs to check certificates.
+struct Following {
+    certificates: Primed,
+    scheme: Scheme,
+    /// View of the newest certificate taken.
+    newest: View,
 }
 
 /// The channels of one engine of consensus: votes, certificates, resolver.
@@ -207,7 +210,7 @@ struct Question<S: Sender> {
 /// What happens to a part.
 enum Happening {
     Ended,
-    Certificate(Message<PublicKey>),
+    Certificate(Box<Message<PublicKey>>),
 }
 
 impl<S: Sender<PublicKey = PublicKey>> Part<S> {
@@ -219,9 +222,10 @@ impl<S: Sender<PublicKey = PublicKey>> Part<S> {
                 let _ = (&mut running.0).await;
                 Happening::Ended
             }
-            Self::Follows { certificates, .. } => {
-                certificates.recv().await.map_or(Happening::Ended, Happening::Certificate)
-            }
+            Self::Follows(following) => match following.certificates.recv().await {
+                Ok(message) => Happening::Certificate(Box::new(message)),
+                Err(_) => Happening::Ended,
+            },
         }
     }
 }
@@ -325,8 +329,8 @@ where
         let role = match part {
             Part::Asks(_) | Part::Nothing => Role::Asking,
             Part::Votes(_) => Role::Validator,
-            Part::Follows { .. } if silent => Role::Silent,
-            Part::Follows { .. } => Role::Follower,
+            Part::Follows(_) if silent => Role::Silent,
+            Part::Follows(_) => Role::Follower,
         };
         let validators = members.validators.len();
         tracing::info!(term, ?role, validators, "a term begins");
@@ -339,7 +343,7 @@ where
     }
 
     fn follow<S: Sender>(scheme: Scheme, certificates: Primed) -> Part<S> {
-        Part::Follows { certificates, scheme, newest: View::zero() }
+        Part::Follows(Box::new(Following { certificates, scheme, newest: View::zero() }))
     }
 
     /// Starts the engine of a term.
@@ -409,11 +413,8 @@ where
     }
 
     /// What the first vote of a term builds on: the last block of the term before or, if that is
-    /// no longer kept, the newest final block of this term.
+    /// not kept (any more), the newest final block of this term.
     async fn floor(&mut self, term: u64) -> Option<Floor<Scheme, Digest>> {
-        if term == 0 {
-            return Some(Floor::Genesis(self.genesis));
-        }
         let boundary = Height::new(self.terms.floor(term));
         if let Some(block) = self.marshal.get_block(boundary).await {
             return Some(Floor::Genesis(block.digest()));
@@ -477,7 +478,8 @@ where
                 () = self.pulses.news() => self.consider(context, term).await,
                 happening = term.part.next() => match happening {
                     Happening::Ended => return Ok(End::Stopped),
-                    Happening::Certificate((from, bytes)) => {
+                    Happening::Certificate(message) => {
+                        let (from, bytes) = *message;
                         self.check(context, term, &from, bytes);
                     }
                 }
@@ -540,7 +542,8 @@ where
         from: &PublicKey,
         bytes: IoBuf,
     ) {
-        let Part::Follows { scheme, newest, .. } = &mut term.part else { return };
+        let Part::Follows(following) = &mut term.part else { return };
+        let Following { scheme, newest, .. } = following.as_mut();
         let bounds = scheme.certificate_codec_config();
         let finalization = match Certificate::<Scheme, Digest>::decode_cfg(bytes, &bounds) {
             Ok(Certificate::Finalization(finalization)) => finalization,

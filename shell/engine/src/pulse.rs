@@ -308,7 +308,13 @@ impl Pulses {
             let before = (status.reachable, status.quorum);
             (status.reachable, status.quorum) = (reachable, quorum);
             if before.0 >= before.1 && reachable < quorum {
-                tracing::warn!(reachable, quorum, "too few validators: the chain stands still");
+                tracing::warn!(
+                    reachable,
+                    quorum,
+                    "too few validators can be reached: the chain stands still, or goes on without \
+                     this one. If the others run, look at the network and at the clock: peers \
+                     refuse one that is wrong by more than 5 s"
+                );
             } else if before.0 < before.1 && reachable >= quorum {
                 tracing::info!(reachable, quorum, "enough validators can be reached");
             }

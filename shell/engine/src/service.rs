@@ -302,6 +302,7 @@ fn run(
             roster,
             start: config.start,
             rejoin: config.rejoin,
+            clock_error_ms: 0,
         };
         let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
         let node = node::start(context.child("validator"), setup, links).await?;

@@ -9,7 +9,7 @@ use crate::{
     adapter::Ledger,
     application::Application,
     block::Digest,
-    defaults,
+    byzantine, defaults,
     delivery::Status,
     error::Result,
     node::{self, Setup},
@@ -40,6 +40,9 @@ use tokio::sync::{Notify, watch};
 /// Virtual time at which every simulation starts, in milliseconds since 1970.
 pub const START_MS: u64 = 1_800_000_000_000;
 
+/// Sees where each process stands.
+pub type Look = Box<dyn FnOnce(&[Status]) + Send>;
+
 /// Something that happens during a simulation.
 pub enum Action {
     /// The process of this validator is killed; what it wrote stays.
@@ -55,7 +58,7 @@ pub enum Action {
     /// All validators lose power at once (unsynced writes are lost) and start again.
     PowerLoss,
     /// Shows where each process stands.
-    Look(Box<dyn FnOnce(&[Status]) + Send>),
+    Look(Look),
     /// Anything else, for instance submitting a transaction.
     Call(Box<dyn FnOnce() + Send>),
 }
@@ -85,6 +88,10 @@ pub struct Simulation {
     pub duration: Duration,
     /// Where processes with empty files begin, if not with the genesis block.
     pub starts: Starts,
+    /// Who is not honest, and how.
+    pub byzantine: BTreeMap<usize, byzantine::Actor>,
+    /// By how many milliseconds the clocks of processes are wrong.
+    pub clock_error_ms: BTreeMap<usize, i64>,
     /// What happens when, counted from the start.
     pub script: Vec<(Duration, Action)>,
 }
@@ -104,6 +111,8 @@ impl Simulation {
             loss_permille: 0,
             duration: Duration::from_secs(10),
             starts: Starts::default(),
+            byzantine: BTreeMap::new(),
+            clock_error_ms: BTreeMap::new(),
             script: Vec::new(),
         }
     }
@@ -152,6 +161,8 @@ pub fn run(simulation: Simulation, make: MakeApplication<'_>) -> Outcome {
         timing: simulation.timing,
         retain: simulation.retain_blocks,
         starts: simulation.starts,
+        byzantine: simulation.byzantine,
+        clock_error_ms: simulation.clock_error_ms,
         wiped: Arc::default(),
         link: Link {
             latency: simulation.latency.0,
@@ -198,6 +209,8 @@ struct Plan {
     timing: Timing,
     retain: NonZeroU64,
     starts: Starts,
+    byzantine: BTreeMap<usize, byzantine::Actor>,
+    clock_error_ms: BTreeMap<usize, i64>,
     /// How often the files of each were lost.
     wiped: Arc<Mutex<BTreeMap<usize, u64>>>,
     link: Link,
@@ -335,8 +348,10 @@ async fn live(
     let key = plan.keys[index].clone();
     let control = oracle.control(key.public_key());
     let mut channels = Vec::new();
-    for (channel, rate) in CHANNELS {
-        let channel = control.register(channel, rate.quota()).await;
+    let actor = plan.byzantine.get(&index).copied();
+    for (position, (_, rate)) in CHANNELS.into_iter().enumerate() {
+        let number = byzantine::deaf_channel(actor, position);
+        let channel = control.register(number, rate.quota()).await;
         channels.push(channel.expect("the network runs"));
     }
     let Ok([votes, certificates, resolver, broadcast, backfill, pulse]) =
@@ -344,6 +359,11 @@ async fn live(
     else {
         unreachable!("six channels were registered");
     };
+    if let Some(actor @ (byzantine::Actor::Equivocator | byzantine::Actor::Replayer)) = actor {
+        let all = plan.keys.iter().map(PrivateKey::public_key).collect();
+        byzantine::run(actor, context, votes, plan.namespace, key, all).await;
+        return Ok(());
+    }
     let (ledger, mut failed) = Ledger::new(app, wake);
     let life = {
         let wiped = plan.wiped.lock().unwrap_or_else(PoisonError::into_inner);
@@ -367,6 +387,7 @@ async fn live(
         roster: Everyone,
         start,
         rejoin: Rejoin::Safe,
+        clock_error_ms: plan.clock_error_ms.get(&index).copied().unwrap_or_default(),
     };
     let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
     let node = node::start(context.child("validator"), setup, links).await?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "network/byzantine.rs"]
+mod byzantine;
 mod common;
 #[path = "network/faults.rs"]
 mod faults;

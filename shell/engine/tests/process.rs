@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "process/disk.rs"]
+mod disk;
+#[path = "process/four.rs"]
+mod four;
 
 use acre_engine::{
     AppError, Application, Applied, Block, BlockId, BlockRef, Committee, Config, Error, Genesis,
     Handle, Participant, Proposal, ValidatorKey, Verdict, spawn,
 };
-use common::{Counter, Roll};
+use common::Counter;
 use std::{
     future::Future,
     io::{BufRead as _, BufReader, Write as _},
@@ -130,40 +134,6 @@ fn a_failing_application_ends_the_engine_with_its_error() {
     let handle = spawn(alone(dir.path(), &counter), counter.start()).unwrap();
     let error = handle.wait().unwrap_err();
     assert!(matches!(error, Error::Application { height: 2, .. }), "{error:?}");
-}
-
-#[test]
-fn four_validators_over_sockets_agree() {
-    let dir = tempfile::tempdir().unwrap();
-    // Ports are needed before the start; hold them all until then.
-    let sockets: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
-    drop(sockets);
-    let seed = |index: usize| [u8::try_from(index).unwrap() + 1; 32];
-    let participants: Vec<_> = (0..4)
-        .map(|index| Participant {
-            key: ValidatorKey::from_seed(&seed(index)).public(),
-            address: addresses[index],
-        })
-        .collect();
-    let mut roll = Roll::of(&[], 0..4);
-    roll.all = participants;
-    let counters: Vec<_> = (0..4).map(|_| Counter::new(roll.clone())).collect();
-    let handles: Vec<_> = (0..4)
-        .map(|index| {
-            let mut config = alone(&dir.path().join(index.to_string()), &counters[index]);
-            config.key = ValidatorKey::from_seed(&seed(index));
-            config.listen = addresses[index];
-            spawn(config, counters[index].start()).unwrap()
-        })
-        .collect();
-    counters.iter().for_each(|counter| counter.submit(8));
-    handles.iter().for_each(|handle| reach(handle, 3));
-    handles.iter().for_each(|handle| handle.stop().unwrap());
-    for height in 1..=3 {
-        let ids: Vec<_> = counters.iter().map(|c| c.disk().blocks[&height].id).collect();
-        assert!(ids.windows(2).all(|w| w[0] == w[1]), "fork at height {height}");
-    }
 }
 
 /// A ledger that keeps nothing but its height, in a file.
