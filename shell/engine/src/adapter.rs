@@ -112,6 +112,9 @@ fn execute(
     Ok(Step::Done)
 }
 
+/// Attempts to find a way down to a block that the application knows.
+const REPLAYS: usize = 3;
+
 /// How long an idle proposer waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pacing {
@@ -142,7 +145,25 @@ impl Adapter {
 
     /// Executes `blocks` (newest first) and whatever of their ancestry the application does not
     /// know; `None` if that cannot be decided.
+    ///
+    /// While ancestors are looked up, some may become final: then the way down ends below the
+    /// application, and one from the top may be shorter.
     async fn replay<E: Spawner>(
+        &self,
+        context: &E,
+        blocks: Vec<Digested<Block>>,
+        ancestry: impl Ancestry<Block>,
+    ) -> Option<Step> {
+        for _ in 1..REPLAYS {
+            match self.replay_once(context, blocks.clone(), ancestry.clone()).await? {
+                Step::Stale => {}
+                step => return Some(step),
+            }
+        }
+        self.replay_once(context, blocks, ancestry).await
+    }
+
+    async fn replay_once<E: Spawner>(
         &self,
         context: &E,
         mut blocks: Vec<Digested<Block>>,
