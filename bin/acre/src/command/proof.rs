@@ -98,7 +98,7 @@ fn report(proven: &Proven) -> Value {
         Shown::Value { key, object } => {
             report["key"] = json!(format!("{key:?}"));
             report["present"] = json!(object.is_some());
-            report["object"] = object.as_ref().map_or(Value::Null, show::object);
+            report["object"] = object.as_ref().map_or(Value::Null, |object| show::object(object));
         }
         Shown::Transaction { id, index, signed } => {
             report["transaction"] = json!(id);
