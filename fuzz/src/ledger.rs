@@ -1,5 +1,6 @@
 //! What peers send of the ledger, and what validators persist of it.
 
+use acre_ledger::mint::PolicyId;
 use acre_ledger::{
     AdmissionOrder, AnyObject, Event, Genesis, Key, Payload, Possession, Proof, Receipt,
     RecoveryConsent, RecoveryVeto, SignedJoinToken, SignedTransaction, Subject, Verified,
@@ -65,6 +66,9 @@ pub(crate) fn object(data: &[u8]) {
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),
+        Key::Earnings(NodeId([1; 32])),
+        Key::MintReceipt(NodeId([1; 32]), 1),
+        Key::PolicyBook(PolicyId(1)),
         Key::Seats,
         Key::Candidate(PublicKey([1; 32])),
         Key::CandidateAt(1),

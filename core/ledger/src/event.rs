@@ -5,7 +5,8 @@ use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, P
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Handle;
-use crate::limits::SEATS_MAX;
+use crate::limits::{MEMBERS_TWICE, SEATS_MAX};
+use crate::mint;
 use crate::object::{Entry, Places, ProposalState, Side, Subject, TokenPrice};
 /// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
 /// state.
@@ -137,6 +138,52 @@ pub enum Event {
         node: NodeId,
         /// Which epoch.
         epoch: Epoch,
+    },
+    /// A period of a node was reckoned up; [`crate::Key::MintReceipt`] has the receipt.
+    RewardMinted {
+        /// The node.
+        node: NodeId,
+        /// Its farm, which was paid.
+        farm: FarmId,
+        /// Which period.
+        period: u64,
+        /// Whether it was paid, and why not.
+        reason: mint::Reason,
+        /// Tokens minted.
+        amount: Amount,
+    },
+    /// A farm has more or less at stake.
+    FarmStaked {
+        /// Its number.
+        farm: FarmId,
+        /// The stake now, without what is on its way back.
+        stake: Amount,
+    },
+    /// A farm lost stake for what its nodes failed to do.
+    FarmPenalized {
+        /// Its number.
+        farm: FarmId,
+        /// How much.
+        amount: Amount,
+    },
+    /// The owner of a farm would like to share what it earns.
+    MembersProposed {
+        /// Its number.
+        farm: FarmId,
+        /// Who still has to agree.
+        missing: List<AccountId, MEMBERS_TWICE>,
+    },
+    /// Somebody agreed to the members proposed.
+    MembersAccepted {
+        /// Its number.
+        farm: FarmId,
+        /// Who.
+        by: AccountId,
+    },
+    /// A farm has other members.
+    MembersChanged {
+        /// Its number.
+        farm: FarmId,
     },
     /// An epoch began; by the block itself, after the events of its transactions.
     EpochBegan {

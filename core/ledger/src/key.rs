@@ -8,11 +8,13 @@ use acre_types::{AccountId, ContractId, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
+use crate::mint::PolicyId;
 use crate::object::{
     Account, Admitted, Assembly, Ballot, Beacon, BillLine, Candidate, Contract, EpochState, Farm,
     Grid, Label, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally,
     Totals, Twin, Voice,
 };
+use crate::object::{Earnings, MintReceiptObject, PolicyBook};
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
 /// | tag | key | object |
@@ -32,20 +34,23 @@ use crate::object::{
 /// | 12 | `Epoch` | [`EpochState`] |
 /// | 13 | `Beacon` | [`Beacon`] |
 /// | 14 | `Tally(node)` | [`Tally`] |
-/// | 15 | `Seats` | [`Seats`] |
-/// | 16 | `Candidate(validator)` | [`Candidate`] |
-/// | 17 | `CandidateAt(i)`, i below `Totals::candidates` | its [`PublicKey`] |
-/// | 18 | `CandidateOf(account)` | its [`PublicKey`] |
-/// | 0 | `Recovery(handle)` | [`Recovery`] |
-/// | 0 | `HandleAt(i)`, i below `Totals::twins` | [`Handle`] |
-/// | 0 | `Voice(account)` | [`Voice`] |
-/// | 0 | `Assembly` | [`Assembly`] |
-/// | 0 | `Proposal(i)`, i below `Totals::proposals` | [`Proposal`] |
-/// | 0 | `Ballot(proposal, account)` | [`Ballot`] |
-/// | 0 | `Admitted(subject)` | [`Admitted`] |
-/// | 12 | `Bill(contract, i)`, i below `Contract::bills` | [`BillLine`] |
-/// | 13 | `Name(label)` of a contract that is not closed | [`ContractId`] |
-/// | 14 | `Price`, once a feed has posted | [`PriceState`] |
+/// | 15 | `Earnings(node)` | [`Earnings`] |
+/// | 16 | `MintReceipt(node, period)` | [`MintReceiptObject`] |
+/// | 17 | `PolicyBook(policy)` | [`PolicyBook`] |
+/// | 18 | `Seats` | [`Seats`] |
+/// | 19 | `Candidate(validator)` | [`Candidate`] |
+/// | 20 | `CandidateAt(i)`, i below `Totals::candidates` | its [`PublicKey`] |
+/// | 21 | `CandidateOf(account)` | its [`PublicKey`] |
+/// | 22 | `Recovery(handle)` | [`Recovery`] |
+/// | 23 | `HandleAt(i)`, i below `Totals::twins` | [`Handle`] |
+/// | 24 | `Voice(account)` | [`Voice`] |
+/// | 25 | `Assembly` | [`Assembly`] |
+/// | 26 | `Proposal(i)`, i below `Totals::proposals` | [`Proposal`] |
+/// | 27 | `Ballot(proposal, account)` | [`Ballot`] |
+/// | 28 | `Admitted(subject)` | [`Admitted`] |
+/// | 29 | `Bill(contract, i)`, i below `Contract::bills` | [`BillLine`] |
+/// | 30 | `Name(label)` of a contract that is not closed | [`ContractId`] |
+/// | 31 | `Price`, once a feed has posted | [`PriceState`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -64,6 +69,9 @@ pub enum Key {
     Epoch,
     Beacon,
     Tally(NodeId),
+    Earnings(NodeId),
+    MintReceipt(NodeId, u64),
+    PolicyBook(PolicyId),
     Seats,
     Candidate(PublicKey),
     CandidateAt(u32),
@@ -181,6 +189,15 @@ pub struct TheEpoch;
 /// Looks up what was reported of a node and not folded yet.
 #[derive(Clone, Copy, Debug)]
 pub struct TallyOf(pub NodeId);
+/// Looks up what a node earned and was paid.
+#[derive(Clone, Copy, Debug)]
+pub struct EarningsOf(pub NodeId);
+/// Looks up the receipt of a node for a period.
+#[derive(Clone, Copy, Debug)]
+pub struct MintReceiptOf(pub NodeId, pub u64);
+/// Looks up the sums of a policy of minting.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyBookOf(pub PolicyId);
 /// Looks up the [`Beacon`].
 #[derive(Clone, Copy, Debug)]
 pub struct TheBeacon;
@@ -252,6 +269,9 @@ lookup! {
     TheEpoch => EpochState, |_this| Key::Epoch;
     TheBeacon => Beacon, |_this| Key::Beacon;
     TallyOf => Tally, |this| Key::Tally(this.0);
+    EarningsOf => Earnings, |this| Key::Earnings(this.0);
+    MintReceiptOf => MintReceiptObject, |this| Key::MintReceipt(this.0, this.1);
+    PolicyBookOf => PolicyBook, |this| Key::PolicyBook(this.0);
     TheSeats => Seats, |_this| Key::Seats;
     CandidateBy => Candidate, |this| Key::Candidate(this.0);
     CandidateAt => PublicKey, |this| Key::CandidateAt(this.0);
@@ -305,6 +325,9 @@ mod tests {
             Key::Epoch,
             Key::Beacon,
             Key::Tally(NodeId([2; 32])),
+            Key::Earnings(NodeId([3; 32])),
+            Key::MintReceipt(NodeId([3; 32]), 4),
+            Key::PolicyBook(PolicyId(5)),
             Key::Seats,
             Key::Candidate(PublicKey([6; 32])),
             Key::CandidateAt(7),

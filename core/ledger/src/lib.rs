@@ -55,6 +55,7 @@ pub use key::{
     Handle, HandleAt, Key, Lookup, NoHandle, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly,
     TheBeacon, TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
+pub use key::{EarningsOf, MintReceiptOf, PolicyBookOf};
 pub use map::{Map, Proof};
 pub use object::{
     Account, Address, Addresses, Admission, Admitted, Amendment, Answer, AnyObject, Assembly,
@@ -69,6 +70,10 @@ pub use object::{
     Shape, Shares, Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice,
     TokenSource, Totals, Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE,
     WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
+};
+pub use object::{
+    Earnings, FarmRelease, Member, Members, MintReceiptObject, MintingRules, Policies, PolicyBook,
+    ProposedMembers, Span,
 };
 pub use price::storage_price;
 pub use state::{State, proven};

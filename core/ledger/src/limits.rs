@@ -128,6 +128,27 @@ pub const RATE_MAX: MicroUsd = MicroUsd(1_000_000_000);
 pub const VEST_MONTHS_MAX: u16 = 120;
 /// Tokens of a grant for the bytes that it is for: 100,000 TFT.
 pub const SEED_AMOUNT_MAX: Amount = Amount(100_000 * Amount::UNITS_PER_TFT);
+/// Policies of one grid: each stays for ever.
+pub const POLICIES_MAX: usize = 16;
+/// Periods of a node that wait to be paid; one more pays them all.
+pub const CLOSED_SPANS_MAX: usize = 12;
+/// Epochs of one period: more than a year of hours.
+pub const PERIOD_EPOCHS_MAX: u64 = 10_000;
+/// The most an honest witness gets on top of its own reward, in permille.
+pub const WITNESS_PERMILLE_MAX: u16 = 500;
+/// Epochs for which a farm's stake stays locked at most.
+pub const UNBONDING_EPOCHS_MAX: u64 = 10_000;
+/// On a live grid a stake stays at least for the epochs of a day of hours: longer than any settlement
+/// that could take from it should wait.
+pub const LIVE_UNBONDING_EPOCHS_MIN: u64 = 24;
+/// Parts of a farm's stake on their way back at one time.
+pub const FARM_RELEASES_MAX: usize = 8;
+/// Members of a cooperative.
+pub const MEMBERS_MAX: usize = 32;
+/// Those who have to agree to a change: former and new members.
+pub const MEMBERS_TWICE: usize = 2 * MEMBERS_MAX;
+/// Parts of one member.
+pub const PARTS_MAX: u32 = 1_000_000;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 

@@ -132,6 +132,16 @@ impl About {
             Event::WitnessStruck { witness, node, epoch } => {
                 about.node(*witness).node(*node).epoch(epoch.0)
             }
+            Event::RewardMinted { node, farm, amount, .. } => {
+                about.node(*node).farm(*farm).amount(*amount)
+            }
+            Event::FarmStaked { farm, stake } => about.farm(*farm).amount(*stake),
+            Event::FarmPenalized { farm, amount } => about.farm(*farm).amount(*amount),
+            Event::MembersProposed { farm, missing } => {
+                missing.iter().fold(about.farm(*farm), |about, account| about.account(*account))
+            }
+            Event::MembersAccepted { farm, by } => about.farm(*farm).account(*by),
+            Event::MembersChanged { farm } => about.farm(*farm),
             Event::CandidateRegistered { validator, account } => {
                 about.validator(*validator).account(*account)
             }
@@ -190,6 +200,14 @@ impl About {
             Action::TurnBeacon { epoch, .. } => about.epoch(epoch.0),
             Action::ReportWitness { epoch, verdicts } => {
                 about.epoch(epoch.0).nodes(verdicts.iter().map(|verdict| &verdict.node))
+            }
+            Action::ClaimReward { node } => about.node(*node),
+            Action::StakeFarm { farm, amount } | Action::UnstakeFarm { farm, amount } => {
+                about.farm(*farm).amount(*amount)
+            }
+            Action::CollectFarmStake { farm } => about.farm(*farm),
+            Action::ProposeMembers { farm, members } | Action::AcceptMembers { farm, members } => {
+                members.iter().fold(about.farm(*farm), |about, it| about.account(it.account))
             }
             Action::RegisterCandidate(new) => {
                 about.validator(new.validator).amount(new.stake).nodes(new.nodes.iter())

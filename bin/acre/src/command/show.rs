@@ -2,7 +2,7 @@
 
 use acre_ledger::{
     Account, AnyObject, Beacon, BillEntry, BillLine, Candidate, Contract, ContractState, Count,
-    EpochState, Farm, Grid, Node, NodeState, Parameters, PriceState, Proposal, ProposalState,
+    Earnings, EpochState, MintReceiptObject, Farm, Grid, Node, NodeState, Parameters, PriceState, Proposal, ProposalState,
     Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
@@ -25,6 +25,12 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::EpochState(epoch) => self::epoch(epoch),
         AnyObject::Beacon(beacon) => self::beacon(beacon),
         AnyObject::Tally(tally) => self::tally(tally),
+        AnyObject::Earnings(earnings) => self::earnings(earnings),
+        AnyObject::MintReceiptObject(receipt) => self::mint_receipt(receipt),
+        AnyObject::PolicyBook(book) => json!({
+            "minted": book.minted.to_string(),
+            "nodes": book.nodes,
+        }),
         AnyObject::Seats(seats) => self::seats(seats),
         AnyObject::Candidate(candidate) => self::candidate(candidate),
         AnyObject::PublicKey(key) => json!({ "validator": key }),
@@ -70,7 +76,15 @@ fn twin(twin: &Twin) -> Value {
 }
 
 fn farm(farm: &Farm) -> Value {
-    json!({ "name": farm.name, "owner": farm.owner, "payout": farm.payout })
+    let members = farm.members.iter();
+    let members = members.map(|it| json!({ "account": it.account, "parts": it.parts }));
+    json!({
+        "name": farm.name,
+        "owner": farm.owner,
+        "payout": farm.payout,
+        "stake": farm.stake.to_string(),
+        "members": members.collect::<Vec<_>>(),
+    })
 }
 
 pub(crate) fn numbered_farm(id: FarmId, farm: &Farm) -> Value {
@@ -335,6 +349,55 @@ fn beacon(beacon: &Beacon) -> Value {
         })
     });
     json!({ "turns": turns.collect::<Vec<_>>() })
+}
+
+fn earnings(earnings: &Earnings) -> Value {
+    let span = |span: &acre_ledger::Span| {
+        json!({
+            "period": span.period,
+            "due_ms": span.due_ms,
+            "up_ms": span.up_ms,
+            "duties": span.duties,
+            "honest": span.honest,
+            "mean_storage_bytes": span.mean().storage,
+            "mean_cores": span.mean().cores,
+            "mean_memory_bytes": span.mean().memory,
+        })
+    };
+    json!({
+        "policy": earnings.policy.0,
+        "price_usd": earnings.price.to_string(),
+        "open": span(&earnings.open),
+        "closed": earnings.closed.iter().map(span).collect::<Vec<_>>(),
+        "minted": earnings.minted.to_string(),
+        "vested_ms": earnings.vested_ms,
+    })
+}
+
+fn mint_receipt(stored: &MintReceiptObject) -> Value {
+    let line = |line: &acre_ledger::mint::MintLine| {
+        json!({
+            "item": format!("{:?}", line.item).to_lowercase(),
+            "quantity": line.quantity.to_string(),
+            "value_usd": line.value.to_string(),
+            "amount": line.amount.to_string(),
+        })
+    };
+    json!({
+        "node": stored.node,
+        "farm": stored.farm,
+        "payout": stored.payout,
+        "at_ms": stored.at,
+        "period": stored.input.period,
+        "policy": stored.input.policy.name,
+        "price_usd": stored.input.price.to_string(),
+        "due_ms": stored.input.due_ms,
+        "up_ms": stored.input.up_ms,
+        "reason": stored.receipt.reason.text(),
+        "lines": stored.receipt.lines.iter().map(line).collect::<Vec<_>>(),
+        "withheld": stored.receipt.withheld.to_string(),
+        "total": stored.receipt.total.to_string(),
+    })
 }
 
 fn tally(tally: &Tally) -> Value {

@@ -57,7 +57,7 @@ impl Work<'_> {
         self.overlay.put(&FarmOf(from, account.farms), farm);
         account.farms = next(account.farms)?;
         self.overlay.put(&from, account);
-        self.overlay.put(&farm, Farm { name: name.clone(), owner: from, payout });
+        self.overlay.put(&farm, Farm::new(name.clone(), from, payout));
         self.events.push(Event::FarmCreated { farm, owner: from });
         Ok(())
     }
@@ -74,7 +74,7 @@ impl Work<'_> {
         if old.owner != from {
             return Err(Refusal::NotYours { what: "the farm" }.into());
         }
-        let new = Farm { name: name.clone(), owner: from, payout };
+        let new = Farm { name: name.clone(), payout, ..old.clone() };
         if new == old {
             return Err(Refusal::NothingToDo.into());
         }
@@ -112,6 +112,7 @@ impl Work<'_> {
             witnessing: WitnessRecord::default(),
         };
         self.overlay.put(&node, registered);
+        self.open_earnings(node)?;
         self.events.push(Event::NodeRegistered { node, farm });
         Ok(())
     }

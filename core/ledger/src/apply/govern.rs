@@ -226,6 +226,14 @@ impl Work<'_> {
         if changed.seats.term_heights != present.seats.term_heights {
             return Err(Refusal::FixedForLife { what: "seats.term_heights" }.into());
         }
+        if changed.minting.period_epochs != present.minting.period_epochs {
+            return Err(Refusal::FixedForLife { what: "minting.period_epochs" }.into());
+        }
+        if !changed.minting.policies.starts_with(&present.minting.policies) {
+            return Err(
+                Refusal::FixedForLife { what: "a policy of minting that is in force" }.into()
+            );
+        }
         match change {
             Amendment::Rules { version, .. } if *version <= present.rules.version => {
                 Err(Refusal::OutOfRange { what: "the version of the rules" }.into())

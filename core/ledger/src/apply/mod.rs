@@ -11,9 +11,11 @@ mod contract;
 mod epoch;
 mod farm;
 mod govern;
+mod minting;
 mod price;
 mod recovery;
 mod seats;
+mod stake;
 mod twin;
 mod witness;
 
@@ -162,6 +164,12 @@ impl<'a> Work<'a> {
             Action::ReportWitness { epoch, verdicts } => {
                 self.report_witness(from, *epoch, verdicts)
             }
+            Action::ClaimReward { node } => self.claim_reward(*node),
+            Action::StakeFarm { farm, amount } => self.stake_farm(from, *farm, *amount),
+            Action::UnstakeFarm { farm, amount } => self.unstake_farm(from, *farm, *amount),
+            Action::CollectFarmStake { farm } => self.collect_farm_stake(*farm),
+            Action::ProposeMembers { farm, members } => self.propose_members(from, *farm, members),
+            Action::AcceptMembers { farm, members } => self.accept_members(from, *farm, members),
             Action::RegisterCandidate(new) => self.register_candidate(from, new),
             Action::UpdateCandidate { validator, engine, rpc, nodes } => {
                 self.update_candidate(from, *validator, engine, rpc, nodes)

@@ -147,7 +147,8 @@ impl Work<'_> {
         let old = node.clone();
         folded.enter(tally, &mut node);
         self.count_units(&old, &node)?;
-        self.overlay.put(&id, node);
+        self.overlay.put(&id, node.clone());
+        self.earn(id, tally, &old, &node)?;
         self.events.push(Event::NodeFolded {
             node: id,
             epoch: tally.epoch,

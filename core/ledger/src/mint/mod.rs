@@ -15,7 +15,7 @@ mod tests;
 mod units;
 
 pub use policy::{Caps, Entry, Policy, PolicyId, PolicyName, Rates, Reward, Uptime};
-pub use receipt::{Health, MintInput, MintItem, MintLine, MintReceipt, Reason, receipt};
+pub use receipt::{Health, MintInput, MintItem, MintLine, MintReceipt, Reason, receipt, recompute};
 pub use simulate::{FarmPlan, PlanYear, simulate};
 pub use units::{
     Certification, MONTH_MS, MicroUsd, NanoUnits, NanoUsd, Raw, compute_units, ipv4_hours,

@@ -11,6 +11,7 @@ use super::units::{
 };
 use crate::error::MintError;
 use crate::limits::MINT_LINES_MAX;
+use crate::object::MintReceiptObject;
 
 /// What was found out about a node besides its capacity.
 #[derive(
@@ -175,6 +176,15 @@ pub fn receipt(input: &MintInput) -> Result<MintReceipt, MintError> {
     let total = input.budget_left.map_or(sum, |left| sum.min(left));
     let withheld = Amount(sum.0.saturating_sub(total.0));
     Ok(MintReceipt { reason, lines: list(lines), withheld, total, vested_ms })
+}
+
+/// What a receipt on the ledger must say, computed again from its own input: if this is not its
+/// [`MintReceiptObject::receipt`], the ledger is wrong.
+///
+/// # Errors
+/// As [`receipt`]; not of an object that the ledger made.
+pub fn recompute(stored: &MintReceiptObject) -> Result<MintReceipt, MintError> {
+    receipt(&stored.input)
 }
 
 fn reason(input: &MintInput) -> Reason {

@@ -52,12 +52,16 @@ pub struct Grid {
 /// Sums and counters over everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Totals {
-    /// Tokens ever made.
+    /// Tokens ever made: the grants of genesis, and `rewarded`.
     pub minted: Amount,
+    /// Tokens ever minted for proven capacity, each by a receipt.
+    pub rewarded: Amount,
     /// Tokens ever destroyed: today all fees.
     pub burned: Amount,
     /// Tokens held by contracts. L3: all balances + escrow = minted - burned.
     pub escrow: Amount,
+    /// Of the escrow, what farms have at stake.
+    pub staked: Amount,
     /// Farms ever made; their ids run from 1 to this.
     pub farms: u32,
     /// Nodes ever registered; [`Key::NodeAt`] runs from 0 to below this.

@@ -8,6 +8,7 @@ mod contract;
 mod epoch;
 mod farm;
 mod grid;
+mod minting;
 mod node;
 mod parameters;
 mod price;
@@ -34,8 +35,10 @@ pub use contract::{
     Places, Progress, Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
 };
 pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
-pub use farm::{Farm, FarmName};
+pub(crate) use farm::are_members;
+pub use farm::{Farm, FarmName, FarmRelease, Member, Members, ProposedMembers};
 pub use grid::{Grid, GridKind, Totals};
+pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBook, Span};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
 use parameters::bounded;
 pub use parameters::{Fees, Parameters};
@@ -116,7 +119,8 @@ macro_rules! objects {
 objects!(
     small: Account, Totals, Handle, FarmId, NodeId, ContractId, PublicKey, Beacon, Tally, Seats;
     large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
-    Assembly, Proposal, Ballot, Admitted, BillLine, PriceState
+    Assembly, Proposal, Ballot, Admitted, BillLine, PriceState, Earnings,
+    MintReceiptObject, PolicyBook
 );
 
 impl AnyObject {
@@ -142,6 +146,9 @@ impl AnyObject {
             Key::Epoch => Self::EpochState(acre_codec::decode(bytes)?),
             Key::Beacon => Self::Beacon(acre_codec::decode(bytes)?),
             Key::Tally(_) => Self::Tally(acre_codec::decode(bytes)?),
+            Key::Earnings(_) => Self::Earnings(acre_codec::decode(bytes)?),
+            Key::MintReceipt(..) => Self::MintReceiptObject(acre_codec::decode(bytes)?),
+            Key::PolicyBook(_) => Self::PolicyBook(acre_codec::decode(bytes)?),
             Key::Seats => Self::Seats(acre_codec::decode(bytes)?),
             Key::Candidate(_) => Self::Candidate(acre_codec::decode(bytes)?),
             Key::CandidateAt(_) | Key::CandidateOf(_) => {

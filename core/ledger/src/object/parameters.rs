@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::admission::Admission;
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
+use super::minting::MintingRules;
 use super::proposal::{GovernanceRules, RuleVersion};
 use super::seat::SeatRules;
 use super::twin::PhonebookRules;
@@ -21,6 +22,8 @@ pub struct Parameters {
     pub prices: Prices,
     /// How capacity is proven.
     pub capacity: CapacityRules,
+    /// What proven capacity is worth.
+    pub minting: MintingRules,
     /// Who makes blocks.
     pub seats: SeatRules,
     /// How all of this is changed.
@@ -38,6 +41,13 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// For a grid on one machine: an epoch of a minute, each with receipts.
+    #[must_use]
+    pub fn local() -> Self {
+        let (capacity, minting) = (CapacityRules::local(), MintingRules::local());
+        Self { capacity, minting, ..Self::default() }
+    }
+
     /// Whether each value lies within its bounds.
     ///
     /// # Errors
@@ -46,6 +56,7 @@ impl Parameters {
         self.fees.check()?;
         self.prices.check()?;
         self.capacity.check()?;
+        self.minting.check()?;
         self.seats.check()?;
         self.governance.check()?;
         self.admission.check()?;
@@ -61,6 +72,7 @@ impl Parameters {
     /// As there.
     pub fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
         self.check()?;
+        self.minting.check_for(kind)?;
         self.governance.check_for(kind)
     }
 

@@ -12,12 +12,7 @@ use crate::error::GenesisError;
 use crate::limits::{
     COMMITMENTS_MAX, FEEDS_MAX, FOUNDATION_PERCENT, TOKEN_PRICE_MAX, UNIT_PRICE_MAX,
 };
-
-/// Money in a stable unit: 1e-6 US dollars.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize,
-)]
-pub struct MicroUsd(pub u64);
+pub use crate::mint::{MONTH_MS, MicroUsd};
 
 /// What one TFT is worth, in micro-USD; never zero where it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
@@ -30,9 +25,6 @@ impl TokenPrice {
         self.0 > 0 && self.0 <= TOKEN_PRICE_MAX
     }
 }
-
-/// A month as bills count it: 730.8 hours, the mean over five years.
-pub const MONTH_MS: u64 = 2_630_880_000;
 
 /// What capacity costs.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

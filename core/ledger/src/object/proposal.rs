@@ -7,6 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::admission::{Admission, Subject};
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
+use super::minting::MintingRules;
 use super::parameters::{Fees, Parameters, at_least, bounded};
 use super::price::Prices;
 use super::seat::SeatRules;
@@ -121,6 +122,8 @@ pub enum Amendment {
     Prices(Prices),
     /// How capacity is proven.
     Capacity(CapacityRules),
+    /// What proven capacity is worth from now on; policies are only ever added.
+    Minting(MintingRules),
     /// Who makes blocks.
     Seats(SeatRules),
     /// How votes are held.
@@ -155,6 +158,7 @@ impl Amendment {
             Self::Fees(fees) => changed.fees = fees,
             Self::Prices(prices) => changed.prices = prices,
             Self::Capacity(capacity) => changed.capacity = capacity,
+            Self::Minting(minting) => changed.minting = minting,
             Self::Seats(seats) => changed.seats = seats,
             Self::Governance(governance) => changed.governance = governance,
             Self::Phonebook(phonebook) => changed.phonebook = phonebook,

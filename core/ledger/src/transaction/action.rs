@@ -15,8 +15,8 @@ use crate::limits::{
     TWIN_KEYS_MAX,
 };
 use crate::object::{
-    Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, MicroUsd, NodeState,
-    Places, RecoveryPlan, Side, Subject, TokenPrice, TwinKeys, Verdicts,
+    Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, Members, MicroUsd,
+    NodeState, Places, RecoveryPlan, Side, Subject, TokenPrice, TwinKeys, Verdicts,
 };
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -131,6 +131,45 @@ pub enum Action {
         epoch: Epoch,
         /// At least one.
         verdicts: Verdicts,
+    },
+    /// Mints what a node earned in periods that are over. Anyone may do this; the farm is paid.
+    ClaimReward {
+        /// Which node.
+        node: NodeId,
+    },
+    /// Adds to the stake of an own farm.
+    StakeFarm {
+        /// Which.
+        farm: FarmId,
+        /// How much, more than zero.
+        amount: Amount,
+    },
+    /// Asks for part of the stake of an own farm, to be collected some epochs later.
+    UnstakeFarm {
+        /// Which.
+        farm: FarmId,
+        /// How much, more than zero.
+        amount: Amount,
+    },
+    /// Pays back to the owner what is due of a farm's stake. Anyone may do this.
+    CollectFarmStake {
+        /// Which.
+        farm: FarmId,
+    },
+    /// Says who shall share what an own farm earns. In effect once all have accepted who are
+    /// members now or shall be; the owner does so by this.
+    ProposeMembers {
+        /// Which.
+        farm: FarmId,
+        /// The whole new list; empty to pay the farm's payout account again.
+        members: Members,
+    },
+    /// Accepts what was proposed.
+    AcceptMembers {
+        /// Which.
+        farm: FarmId,
+        /// The list as proposed, so that nobody accepts another one.
+        members: Members,
     },
     /// Stands for a seat; `from` gives the stake.
     RegisterCandidate(NewCandidate),

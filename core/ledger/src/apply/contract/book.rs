@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acre_types::{AccountId, Amount, UnixMs};
+use acre_types::{AccountId, Amount, FarmId, UnixMs};
 
 use super::super::{Done, Work};
 use crate::bill::{self, Drawn, by_weight, earned};
@@ -153,9 +153,7 @@ impl Work<'_> {
             self.credit(fund, shares.fund)?;
         }
         self.destroy(shares.burned)?;
-        for (account, share) in self.payouts(contract, net, parts, shares.farms)? {
-            self.credit(account, Amount(share))?;
-        }
+        self.pay_earned(contract, net, parts, shares.farms)?;
         if shares != Shares::default() {
             let Shares { farms, foundation, .. } = shares;
             self.events.push(Event::ContractPaid { contract: contract.id, farms, foundation });
@@ -163,27 +161,28 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Who gets how much of what the farms earned: in proportion to what each node earned of `net`.
-    fn payouts(
+    /// Pays the farms in proportion to what each node earned of `net`.
+    fn pay_earned(
         &mut self,
         contract: &Contract,
         net: Amount,
         parts: &Parts,
         farms: Amount,
-    ) -> Done<BTreeMap<AccountId, u64>> {
-        let mut payouts = BTreeMap::<AccountId, u64>::new();
+    ) -> Done {
         if let ContractKind::Service(service) = &contract.kind {
-            payouts.insert(service.provider, farms.0);
-            return Ok(payouts);
+            return self.credit(service.provider, farms);
         }
+        let mut farms_paid = BTreeMap::<FarmId, u64>::new();
         let weights: Vec<_> = earned(net, parts).iter().map(|earned| earned.paid).collect();
         for (id, share) in contract.nodes().iter().zip(by_weight(farms, &weights)) {
             let farm = self.overlay.must(id)?.farm;
-            let payout = self.overlay.must(&farm)?.payout;
-            let sum = payouts.entry(payout).or_default();
+            let sum = farms_paid.entry(farm).or_default();
             *sum = sum.saturating_add(share);
         }
-        Ok(payouts)
+        for (farm, amount) in farms_paid {
+            self.pay_farm(farm, Amount(amount))?;
+        }
+        Ok(())
     }
 
     /// Moves tokens from an account into escrow.

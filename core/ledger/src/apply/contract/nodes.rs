@@ -3,6 +3,7 @@
 use acre_types::{AccountId, Amount, Bytes, ContractId, NodeId, UnixMs};
 
 use super::super::{Done, Work};
+use crate::bill::earned;
 use crate::error::{Refusal, StateError};
 use crate::object::{
     Contract, ContractKind, Node, NodeState, Part, Parts, Progress, Resources, Stand,
@@ -131,10 +132,32 @@ impl Work<'_> {
 
     /// What the farms of nodes that were not up pay to the owner from their stakes, as far as these
     /// reach.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "farms have no stake yet")]
-    pub(super) fn penalize(&mut self, _: &Contract, _: Amount, _: &Parts) -> Done<Amount> {
-        Ok(Amount::ZERO)
+    pub(super) fn penalize(
+        &mut self,
+        contract: &Contract,
+        net: Amount,
+        parts: &Parts,
+    ) -> Done<Amount> {
+        let percent = self.parameters.contracts.penalty_percent.into();
+        let mut sum = 0_u64;
+        for (id, earned) in contract.nodes().iter().zip(earned(net, parts)) {
+            let lost = Amount(earned.share.saturating_sub(earned.paid));
+            let wanted = scaled(lost, percent);
+            if wanted == Amount::ZERO {
+                continue;
+            }
+            let farm = self.overlay.must(id)?.farm;
+            sum = sum.saturating_add(self.take_stake(farm, wanted)?.0);
+        }
+        self.credit(contract.owner, Amount(sum))?;
+        Ok(Amount(sum))
     }
+}
+
+/// So many percent of an amount, which may be more than a hundred.
+fn scaled(amount: Amount, percent: u64) -> Amount {
+    let scaled = u128::from(amount.0).saturating_mul(percent.into()).div_euclid(100);
+    Amount(u64::try_from(scaled).unwrap_or(u64::MAX))
 }
 
 /// The short form if it says the same.

@@ -1,0 +1,180 @@
+//! From records to tokens: what a node earned in a period is summed up while its epochs are folded,
+//! and minted when somebody claims it.
+//!
+//! This is the only place but genesis in which tokens are made, and each token has a receipt (L7).
+
+use acre_codec::List;
+use acre_types::{Amount, Bytes, Epoch, FarmId, NodeId};
+
+use super::{Done, Work};
+use crate::error::{Fault, Refusal, StateError};
+use crate::event::Event;
+use crate::key::{EarningsOf, MintReceiptOf, PolicyBookOf, TheEpoch, TheTotals};
+use crate::mint::{self, Certification, Health, MicroUsd, MintInput, Raw};
+use crate::object::{Earnings, MintReceiptObject, Node, Span, Tally};
+
+impl Work<'_> {
+    /// A node that registers keeps the policy and the price of this moment.
+    pub(super) fn open_earnings(&mut self, node: NodeId) -> Done {
+        let rules = &self.parameters.minting;
+        let Some(policy) = rules.open_policy(self.now, Certification::Diy) else { return Ok(()) };
+        let floor = rules.price_floor;
+        let price = MicroUsd(self.token_price()?.0).max(floor);
+        let epoch = self.overlay.must(&TheEpoch)?.number;
+        let period = self.parameters.minting.period_of(epoch);
+        let mut book = self.overlay.get(&PolicyBookOf(policy))?.unwrap_or_default();
+        book.nodes = book.nodes.saturating_add(1);
+        self.overlay.put(&PolicyBookOf(policy), book);
+        self.overlay.put(&EarningsOf(node), Earnings::new(policy, price, period));
+        Ok(())
+    }
+
+    /// An epoch was folded into the node: `old` became `new`.
+    pub(super) fn earn(
+        &mut self,
+        id: NodeId,
+        tally: &Tally,
+        old: &Node,
+        new: &Node,
+    ) -> Result<(), StateError> {
+        let Some(earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
+        let period = self.parameters.minting.period_of(tally.epoch);
+        let mut earnings = self.close_before(id, earnings, period)?;
+        let past = self.overlay.must(&TheEpoch)?.past;
+        let duties = past.map_or(0, |past| {
+            u64::from(past.witnesses).min(u64::from(past.nodes).saturating_sub(1))
+        });
+        let honest = new.witnessing.honest();
+        let span = &mut earnings.open;
+        span.duties = span.duties.saturating_add(duties);
+        span.honest = span.honest.saturating_add(honest.saturating_sub(earnings.honest_counted));
+        earnings.honest_counted = earnings.honest_counted.max(honest);
+        let due_ms = new.record.due.saturating_sub(old.record.due);
+        let up_ms = new.record.up.saturating_sub(old.record.up);
+        span.add(due_ms, up_ms, new.proven());
+        self.overlay.put(&EarningsOf(id), earnings);
+        Ok(())
+    }
+
+    /// Closes the open span if it is of a period before this one. Where no more spans fit, those that
+    /// wait are paid first.
+    fn close_before(
+        &mut self,
+        id: NodeId,
+        mut earnings: Earnings,
+        period: u64,
+    ) -> Result<Earnings, StateError> {
+        if earnings.open.period >= period {
+            return Ok(earnings);
+        }
+        let open = std::mem::replace(&mut earnings.open, Span::of(period));
+        if open.due_ms == 0 {
+            // Verdicts of a period in which the node itself was not witnessed count in the next.
+            earnings.open.duties = open.duties;
+            earnings.open.honest = open.honest;
+            return Ok(earnings);
+        }
+        let mut closed = earnings.closed.to_vec();
+        closed.push(open);
+        match List::new(closed.clone()) {
+            Ok(closed) => earnings.closed = closed,
+            Err(_) => {
+                earnings.closed = List::default();
+                for span in closed {
+                    // A receipt that cannot be computed mints nothing; it must not hold up reports.
+                    match self.pay_span(id, &mut earnings, &span) {
+                        Ok(()) | Err(Fault::Refused(_)) => {}
+                        Err(Fault::State(error)) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(earnings)
+    }
+
+    pub(super) fn claim_reward(&mut self, id: NodeId) -> Done {
+        if self.overlay.get(&id)?.is_none() {
+            return Err(Refusal::NoSuchNode { node: id }.into());
+        }
+        self.fold_node(id)?;
+        let earnings = self.overlay.get(&EarningsOf(id))?.ok_or(Refusal::NothingToDo)?;
+        // Reports still come about the last epoch that is over, and about none before it.
+        let running = self.overlay.must(&TheEpoch)?;
+        let last = running.past.map_or(Epoch(0), |past| past.number);
+        let period = self.parameters.minting.period_of(last);
+        let mut earnings = self.close_before(id, earnings, period)?;
+        let closed = std::mem::take(&mut earnings.closed);
+        if closed.is_empty() {
+            return Err(Refusal::NothingToDo.into());
+        }
+        for span in closed.iter() {
+            self.pay_span(id, &mut earnings, span)?;
+        }
+        self.overlay.put(&EarningsOf(id), earnings);
+        Ok(())
+    }
+
+    /// Mints what a period is worth, and keeps the receipt. The caller stores the earnings.
+    fn pay_span(&mut self, id: NodeId, earnings: &mut Earnings, span: &Span) -> Done {
+        let farm = self.overlay.must(&id)?.farm;
+        let payout = self.overlay.must(&farm)?.payout;
+        let input = self.mint_input(earnings, span)?;
+        let receipt =
+            mint::receipt(&input).map_err(|_| Refusal::OutOfRange { what: "a reward" })?;
+        let (period, reason, amount) = (span.period, receipt.reason, receipt.total);
+        let out = Refusal::OutOfRange { what: "the sum of all rewards" };
+        let mut totals = self.totals()?;
+        totals.minted = totals.minted.checked_add(amount).ok_or(out.clone())?;
+        totals.rewarded = totals.rewarded.checked_add(amount).ok_or(out.clone())?;
+        let mut book = self.overlay.get(&PolicyBookOf(earnings.policy))?.unwrap_or_default();
+        book.minted = book.minted.checked_add(amount).ok_or(out.clone())?;
+        earnings.minted = earnings.minted.checked_add(amount).ok_or(out)?;
+        earnings.vested_ms = receipt.vested_ms;
+        self.overlay.put(&TheTotals, totals);
+        self.overlay.put(&PolicyBookOf(earnings.policy), book);
+        self.pay_farm(farm, amount)?;
+        let at = self.now;
+        let stored = MintReceiptObject { node: id, farm, payout, at, input, receipt };
+        self.overlay.put(&MintReceiptOf(id, period), stored);
+        self.events.push(Event::RewardMinted { node: id, farm, period, reason, amount });
+        Ok(())
+    }
+
+    /// What the ledger knows. Nobody proves traffic and addresses in use, so there are none; nor the
+    /// speed of storage, so all of it counts as the slower kind.
+    fn mint_input(&mut self, earnings: &Earnings, span: &Span) -> Result<MintInput, StateError> {
+        let rules = &self.parameters.minting;
+        let what = "a node has a policy that there is not";
+        let policy = rules.policy(earnings.policy).ok_or(StateError::Books { what })?.clone();
+        let (month_ms, witness_permille) = (rules.month_ms, rules.witness_permille);
+        let minted = self.overlay.get(&PolicyBookOf(earnings.policy))?.unwrap_or_default().minted;
+        let left = |budget: Amount| Amount(budget.0.saturating_sub(minted.0));
+        Ok(MintInput {
+            period: span.period,
+            capacity: Raw::of_unknown_speed(span.mean()),
+            traffic: Bytes(0),
+            ipv4_ms: 0,
+            due_ms: span.due_ms,
+            up_ms: span.up_ms,
+            duties: span.duties,
+            honest: span.honest,
+            month_ms,
+            certification: Certification::Diy,
+            health: Health::Sound,
+            price: earnings.price,
+            vested_ms: earnings.vested_ms,
+            witness_permille,
+            budget_left: policy.caps.budget.map(left),
+            policy,
+        })
+    }
+
+    /// Gives a farm what it earned: to its members by their parts, or to its payout account.
+    pub(super) fn pay_farm(&mut self, farm: FarmId, amount: Amount) -> Done {
+        let farm = self.overlay.must(&farm)?;
+        for (account, share) in farm.split(amount) {
+            self.credit(account, share)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,334 @@
+//! From reports to receipts on the ledger: no token without one, whatever comes in what order.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, reason = "tests")]
+
+mod common;
+
+use acre_codec::List;
+use acre_ledger::mint::{self, Policy, PolicyId, Reason};
+use acre_ledger::{
+    Action, AnyObject, CapacityRules, EarningsOf, EpochState, Event, Failures, Finding,
+    Independence, Key, MintReceiptObject, MintReceiptOf, MintingRules, NodeAt, Parameters,
+    PolicyBookOf, Refusal, SignedJoinToken, State, TheEpoch, Verdict, Verified, apply_block,
+};
+use acre_types::{Amount, Bytes, FarmId, Height, UnixMs};
+use proptest::prelude::*;
+
+use common::{Grid, account, addresses, capacity, genesis, key, node, text, token};
+
+const EPOCH_MS: u64 = 1_000;
+const FARMS: u8 = 4;
+const CLAIMED: u64 = 1200 << 30;
+const GRANTS: u64 = 4 * 1000 * Amount::UNITS_PER_TFT;
+
+fn parameters(policy: Policy) -> Parameters {
+    let capacity = CapacityRules {
+        epoch_ms: EPOCH_MS,
+        witnesses: 2,
+        reports_min: 1,
+        independence: Independence::Operator,
+        beacon_steps: 2,
+        ..CapacityRules::default()
+    };
+    let minting = MintingRules {
+        policies: List::new(vec![policy]).unwrap(),
+        period_epochs: 2,
+        month_ms: 60_000,
+        unbonding_epochs: 2,
+        ..MintingRules::default()
+    };
+    Parameters { capacity, minting, ..Parameters::default() }
+}
+
+fn finding(answered: u16, storage: u64) -> Finding {
+    let measured = capacity(storage);
+    Finding { asked: 10, answered, measured, failures: Failures::default() }
+}
+
+impl Grid {
+    /// Farms 1 to 4 of people 1 to 4, paid at 201 to 204, with nodes 101 to 104 of 1,200 GiB. The
+    /// first epoch in which they are watched, 2, runs.
+    fn farming(policy: Policy) -> Self {
+        let grants = (1..=FARMS).map(|n| (account(n), Amount::tft(1000).unwrap())).collect();
+        let mut grid = Self::new(&genesis(parameters(policy), grants));
+        for n in 1..=FARMS {
+            let payout = account(200 + n);
+            grid.act(n, Action::CreateFarm { name: text("farm"), payout }).unwrap();
+            let token = token(grid.chain(), n.into(), None, grid.now + 1000);
+            let token = SignedJoinToken::new(token, &key(n));
+            let offer = common::offer(&format!("site {n}"), CLAIMED);
+            grid.act(100 + n, Action::RegisterNode { token, offer }).unwrap();
+        }
+        grid.pass();
+        grid.pass();
+        grid
+    }
+
+    fn epoch(&self) -> EpochState {
+        self.state.read(&TheEpoch).unwrap().unwrap()
+    }
+
+    fn pass(&mut self) {
+        self.now = self.epoch().ends().0;
+        self.height += 1;
+        let (height, time) = (Height(self.height), UnixMs(self.now));
+        self.state = apply_block::<Verified>(&self.state, &[], height, time).unwrap().state;
+    }
+
+    fn report(&mut self, witness: u8, one: Finding) -> Result<Vec<Event>, Refusal> {
+        let Some(past) = self.epoch().past else { return Err(Refusal::NothingToDo) };
+        let index = self.state.read(&node(witness)).unwrap().unwrap().index;
+        let duties = past.assignment().duties_of(index).into_iter();
+        let id = |index| self.state.read(&NodeAt(index)).unwrap().unwrap();
+        let mut verdicts: Vec<_> =
+            duties.map(|index| Verdict { node: id(index), finding: one }).collect();
+        verdicts.sort_by_key(|verdict| verdict.node);
+        let verdicts = List::new(verdicts).unwrap();
+        self.act(witness, Action::ReportWitness { epoch: past.number, verdicts })
+    }
+
+    /// An epoch passes, and all say this of all.
+    fn pass_with(&mut self, one: Finding) {
+        self.pass();
+        for n in 1..=FARMS {
+            self.report(100 + n, one).unwrap();
+        }
+    }
+
+    fn claim(&mut self, number: u8) -> Result<Vec<Event>, Refusal> {
+        self.act(1, Action::ClaimReward { node: node(number) })
+    }
+
+    fn receipt(&self, number: u8, period: u64) -> Option<MintReceiptObject> {
+        self.state.read(&MintReceiptOf(node(number), period)).unwrap()
+    }
+}
+
+#[test]
+fn period_is_minted_once_by_a_receipt_that_anyone_recomputes() {
+    let mut grid = Grid::farming(Policy::standard());
+    for _ in 0..3 {
+        grid.pass_with(finding(10, CLAIMED));
+    }
+    // Reports about epochs 2, 3 and 4 were given, and 2 and 3 were folded: period 1 is over only
+    // once nobody can report about it any more.
+    let before = grid.balance(account(201));
+    let events = grid.claim(101).unwrap();
+    let stored = grid.receipt(101, 1).unwrap();
+    assert_eq!(mint::recompute(&stored).unwrap(), stored.receipt);
+    assert_eq!((stored.input.due_ms, stored.input.up_ms), (2 * EPOCH_MS, 2 * EPOCH_MS));
+    assert_eq!(stored.input.capacity.hdd, Bytes(CLAIMED));
+    // 1 SU x 1 USD x 2,000 / 60,000 ms at 0.08 USD a token = 0.4166666 TFT, and 2 % of honest
+    // verdicts: those folded so far.
+    assert_eq!(stored.receipt.lines[0].amount, Amount(4_166_666));
+    assert_eq!((stored.input.duties, stored.receipt.lines.len()), (4, 2));
+    assert_eq!(stored.receipt.lines[1].amount, Amount(4_166_666 * 20 / 1000));
+    let amount = stored.receipt.total;
+    assert_eq!(grid.balance(account(201)) - before, amount.0);
+    let (id, farm) = (node(101), FarmId(1));
+    let minted = Event::RewardMinted { node: id, farm, period: 1, reason: Reason::Paid, amount };
+    assert!(events.contains(&minted), "{events:?}");
+    assert_eq!(grid.claim(101), Err(Refusal::NothingToDo));
+    let totals = grid.state.totals().unwrap();
+    assert_eq!((totals.rewarded, totals.minted), (amount, Amount(GRANTS + amount.0)));
+}
+
+#[test]
+fn nothing_is_minted_that_no_witness_reported() {
+    let mut grid = Grid::farming(Policy::standard());
+    for _ in 0..6 {
+        grid.pass();
+    }
+    assert_eq!(grid.claim(101), Err(Refusal::NothingToDo));
+    assert_eq!(grid.claim(120), Err(Refusal::NoSuchNode { node: node(120) }));
+    assert_eq!(grid.state.totals().unwrap().rewarded, Amount(0));
+}
+
+#[test]
+fn one_good_epoch_does_not_pay_for_a_period() {
+    let mut grid = Grid::farming(Policy::standard());
+    grid.pass_with(finding(10, 0));
+    grid.pass_with(finding(10, CLAIMED));
+    grid.pass_with(finding(10, CLAIMED));
+    grid.claim(101).unwrap();
+    assert_eq!(grid.receipt(101, 1).unwrap().input.capacity.hdd, Bytes(CLAIMED / 2));
+}
+
+#[test]
+fn too_little_uptime_leaves_a_receipt_that_says_so() {
+    let mut grid = Grid::farming(Policy::standard());
+    for answered in [10, 8, 10] {
+        grid.pass_with(finding(answered, CLAIMED));
+    }
+    grid.claim(101).unwrap();
+    let receipt = grid.receipt(101, 1).unwrap().receipt;
+    assert_eq!((receipt.reason, receipt.total), (Reason::UptimeTooLow, Amount(0)));
+}
+
+#[test]
+fn budget_of_a_policy_is_never_exceeded() {
+    let caps = mint::Caps { budget: Some(Amount(5_000_000)), ..mint::Caps::default() };
+    let mut grid = Grid::farming(Policy { caps, ..Policy::standard() });
+    for _ in 0..3 {
+        grid.pass_with(finding(10, CLAIMED));
+    }
+    for number in 101..=104 {
+        grid.claim(number).unwrap();
+    }
+    assert_eq!(grid.state.totals().unwrap().rewarded, Amount(5_000_000));
+    let book = grid.state.read(&PolicyBookOf(PolicyId(0))).unwrap().unwrap();
+    assert_eq!((book.minted, book.nodes), (Amount(5_000_000), 4));
+    assert!(grid.receipt(104, 1).unwrap().receipt.withheld > Amount(0));
+}
+
+#[test]
+fn who_never_claims_is_paid_when_no_more_periods_fit() {
+    let mut grid = Grid::farming(Policy::standard());
+    for _ in 0..32 {
+        grid.pass_with(finding(10, CLAIMED));
+    }
+    let earnings = grid.state.read(&EarningsOf(node(101))).unwrap().unwrap();
+    assert!(earnings.minted > Amount(0));
+    assert!(earnings.closed.len() < 4, "{earnings:?}");
+    assert!((1..13).all(|period| grid.receipt(101, period).is_some()));
+    holds(&grid.state).unwrap();
+}
+
+#[test]
+fn node_keeps_the_policy_and_price_of_its_registration() {
+    let grid = Grid::farming(Policy::seed2017());
+    let earnings = grid.state.read(&EarningsOf(node(101))).unwrap().unwrap();
+    assert_eq!((earnings.policy, earnings.price), (PolicyId(0), mint::MicroUsd(80_000)));
+    let closed = mint::Entry { closes: Some(UnixMs(0)), ..mint::Entry::default() };
+    let grid = Grid::farming(Policy { entry: closed, ..Policy::standard() });
+    assert_eq!(grid.state.read(&EarningsOf(node(101))).unwrap(), None);
+}
+
+/// L3 and L7 over every leaf.
+fn holds(state: &State) -> Result<(), TestCaseError> {
+    let (mut balances, mut escrow, mut staked) = (0_u64, 0_u64, 0_u64);
+    let (mut earned, mut receipts, mut books) = (0_u64, 0_u64, 0_u64);
+    for (key, value) in state.leaves() {
+        let key: Key = acre_codec::decode(key).unwrap();
+        match AnyObject::decode(&key, value).unwrap() {
+            AnyObject::Account(account) => balances += account.balance.0,
+            AnyObject::Farm(farm) => staked += farm.at_stake().0,
+            AnyObject::Candidate(candidate) => escrow += candidate.stake.0,
+            AnyObject::Earnings(earnings) => earned += earnings.minted.0,
+            AnyObject::PolicyBook(book) => books += book.minted.0,
+            AnyObject::MintReceiptObject(stored) => {
+                receipts += stored.receipt.total.0;
+                let input = &stored.input;
+                prop_assert_eq!(&mint::recompute(&stored).unwrap(), &stored.receipt);
+                prop_assert!(input.up_ms <= input.due_ms && input.due_ms <= 2 * EPOCH_MS);
+                prop_assert!(input.capacity.storage() <= Bytes(2 * CLAIMED));
+            }
+            _ => {}
+        }
+    }
+    let totals = state.totals().unwrap();
+    prop_assert_eq!(totals.minted.0 - totals.rewarded.0, GRANTS, "L7: grants of genesis");
+    prop_assert_eq!([earned, receipts, books], [totals.rewarded.0; 3], "L7");
+    prop_assert_eq!((escrow + staked, staked), (totals.escrow.0, totals.staked.0));
+    prop_assert_eq!(balances + escrow + staked, totals.minted.0 - totals.burned.0, "L3");
+    Ok(())
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Pass,
+    Report { witness: u8, answered: u16, storage: u64 },
+    Claim(u8),
+    Resize { node: u8, storage: u64 },
+    Stake { farm: u8, amount: u64 },
+    Unstake { farm: u8, amount: u64 },
+    Collect(u8),
+    Propose { farm: u8, members: Vec<(u8, u32)> },
+    Accept { farm: u8, by: u8 },
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let (node, farm, amount) = (|| 101..=104_u8, || 1..=4_u8, || 0..9_000_000_000_u64);
+    let storage = || prop_oneof![Just(CLAIMED), 0..2 * CLAIMED];
+    let answered = prop_oneof![3 => Just(10_u16), 1 => 0..10_u16];
+    let members = proptest::collection::vec((1..=4_u8, 0..9_u32), 0..3);
+    let one = prop_oneof![
+        4 => Just(Op::Pass),
+        12 => (node(), answered, storage())
+            .prop_map(|(witness, answered, storage)| Op::Report { witness, answered, storage }),
+        4 => node().prop_map(Op::Claim),
+        1 => (node(), storage()).prop_map(|(node, storage)| Op::Resize { node, storage }),
+        1 => (farm(), amount()).prop_map(|(farm, amount)| Op::Stake { farm, amount }),
+        2 => (farm(), amount()).prop_map(|(farm, amount)| (farm, amount / 4))
+            .prop_map(|(farm, amount)| Op::Unstake { farm, amount }),
+        3 => farm().prop_map(Op::Collect),
+        1 => (farm(), members).prop_map(|(farm, members)| Op::Propose { farm, members }),
+        2 => (farm(), farm()).prop_map(|(farm, by)| Op::Accept { farm, by }),
+    ];
+    proptest::collection::vec(one, 20..80)
+}
+
+fn run(grid: &mut Grid, op: &Op) -> Result<Vec<Event>, Refusal> {
+    let id = |farm: u8| FarmId(farm.into());
+    match op {
+        Op::Pass => {
+            grid.pass();
+            Ok(Vec::new())
+        }
+        Op::Report { witness, answered, storage } => {
+            grid.report(*witness, finding(*answered, *storage))
+        }
+        Op::Claim(number) => grid.claim(*number),
+        Op::Resize { node: number, storage } => {
+            let (node, capacity, state) =
+                (node(*number), capacity(*storage), acre_ledger::NodeState::Active);
+            let addresses = addresses();
+            grid.act(*number, Action::UpdateNode { node, capacity, addresses, state })
+        }
+        Op::Stake { farm, amount } => {
+            grid.act(*farm, Action::StakeFarm { farm: id(*farm), amount: Amount(*amount) })
+        }
+        Op::Unstake { farm, amount } => {
+            grid.act(*farm, Action::UnstakeFarm { farm: id(*farm), amount: Amount(*amount) })
+        }
+        Op::Collect(farm) => grid.act(1, Action::CollectFarmStake { farm: id(*farm) }),
+        Op::Propose { farm, members } => {
+            let member = |(n, parts): &(u8, u32)| acre_ledger::Member {
+                account: account(*n),
+                parts: *parts,
+            };
+            let members = List::new(members.iter().map(member).collect()).unwrap();
+            grid.act(*farm, Action::ProposeMembers { farm: id(*farm), members })
+        }
+        Op::Accept { farm, by } => {
+            let held = grid.state.read(&id(*farm)).unwrap().unwrap();
+            let members = held.proposed.map(|proposed| proposed.members).unwrap_or_default();
+            grid.act(*by, Action::AcceptMembers { farm: id(*farm), members })
+        }
+    }
+}
+
+#[test]
+fn no_token_without_a_receipt_whatever_happens() {
+    let reached = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
+    let config =
+        ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let outcome = runner.run(&ops(), |ops| {
+        let mut grid = Grid::farming(Policy::standard());
+        for op in &ops {
+            if run(&mut grid, op).is_ok() {
+                let name = format!("{op:?}");
+                let name = name.split([' ', '(']).next().unwrap_or_default().to_owned();
+                *reached.borrow_mut().entry(name).or_default() += 1;
+            }
+            holds(&grid.state)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    // Each was accepted now and then, or this shows nothing.
+    assert_eq!(reached.borrow().len(), 9, "{:?}", reached.borrow());
+}
