@@ -88,6 +88,14 @@ pub(super) fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
             let handle: Handle = id(kind)?.parse().map_err(|error| wrong(format!("{error}")))?;
             Key::Twin(handle)
         }
+        "earnings" => Key::Earnings(id(kind)?.parse().map_err(parse_error)?),
+        "receipt" => {
+            let named = id("node and period")?;
+            let (node, period) = named.split_once('/').unwrap_or((named, ""));
+            let period =
+                period.parse().map_err(|_| wrong("a receipt is NODE/PERIOD".to_owned()))?;
+            Key::MintReceipt(node.parse().map_err(parse_error)?, period)
+        }
         "totals" => Key::Totals,
         "parameters" => Key::Parameters,
         "grid" => Key::Grid,

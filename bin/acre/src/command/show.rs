@@ -2,8 +2,8 @@
 
 use acre_ledger::{
     Account, AnyObject, Beacon, BillEntry, BillLine, Candidate, Contract, ContractState, Count,
-    Earnings, EpochState, MintReceiptObject, Farm, Grid, Node, NodeState, Parameters, PriceState, Proposal, ProposalState,
-    Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin,
+    Earnings, EpochState, Farm, Grid, MintReceiptObject, Node, NodeState, Parameters, PriceState,
+    Proposal, ProposalState, Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};

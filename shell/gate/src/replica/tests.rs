@@ -32,7 +32,7 @@ fn id(number: u32) -> NodeId {
 
 fn farm(owner: u8) -> Farm {
     let owner = AccountId([owner; 32]);
-    Farm { name: Text::new("farm").unwrap(), owner, payout: owner }
+    Farm::new(Text::new("farm").unwrap(), owner, owner)
 }
 
 fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
