@@ -8,9 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use acre_chain::LedgerClient;
 use acre_codec::List;
 use acre_crypto::{Phrase, Secret, SigningKey};
-use acre_ledger::{
-    Action, CapacityRules, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator,
-};
+use acre_ledger::{Action, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator};
 use acre_net::{Endpoint, StaticBook};
 use acre_store::keys::Identity;
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Text, UnixMs};
@@ -209,7 +207,7 @@ fn make_genesis(grid: &Path, validators: usize, seed: &Secret, home: &Home) -> O
         kind: GridKind::Local,
         time: now()?,
         validators: List::new(first)?,
-        parameters: Parameters { capacity: CapacityRules::local(), ..Parameters::default() },
+        parameters: Parameters::local(),
         foundation: foundation.into(),
         admitted: List::default(),
         grants: List::new(grants)?,
