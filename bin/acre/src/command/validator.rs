@@ -27,10 +27,9 @@ pub(crate) async fn list(home: &Home, out: &Output) -> Outcome {
             "power": 1,
             "height": height,
             "state": if height.is_some() { "voting" } else { "unreachable" },
-            "rpc": seat.rpc,
         }));
     }
-    let report = json!({ "term": seats.term, "validators": validators });
+    let report = json!({ "validators": validators });
     out.data(&report, || {
         let line = |validator: &Value| {
             let id: String =
