@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// The ledger, checked against its validators' certificates.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// What is reserved and paid.
+    #[command(subcommand)]
+    Contract(Contract),
     /// Grids of one's own.
     #[command(subcommand)]
     Grid(Grid),
@@ -277,6 +280,19 @@ pub(crate) enum Farm {
         /// The farm's number.
         id: acre_types::FarmId,
     },
+    /// What each node of a farm earned and why, every receipt computed again.
+    Explain {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// How many periods back.
+        #[arg(long, default_value_t = 12)]
+        periods: u64,
+    },
+    /// Have every period that is over paid to the farm.
+    Claim {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
     /// What a farm that you think of would earn, year by year, by the code that mints.
     Simulate(Simulate),
 }
@@ -383,6 +399,22 @@ pub(crate) enum Ledger {
         /// Only so many blocks, drawn at random.
         #[arg(long, value_name = "BLOCKS")]
         sample: Option<u32>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Contract {
+    /// All contracts of this account.
+    List,
+    /// One contract.
+    Show {
+        /// Its number.
+        id: acre_types::ContractId,
+    },
+    /// Its bill, each line computed again, with its sums.
+    Bill {
+        /// Its number.
+        id: acre_types::ContractId,
     },
 }
 

@@ -35,6 +35,7 @@ fn grid_is_started_asked_broken_and_started_again() {
     story.check("grid_survives_down_and_up", || grid_survives_down_and_up(&grid));
     story.check("taken_port_keeps_nobody_out", || taken_port_keeps_nobody_out(&grid));
     story.check("killed_supervisor_takes_all_along", || killed_supervisor_takes_all_along(&grid));
+    story.check("bills_and_proofs_recompute", || bills_and_proofs_recompute(&grid));
     story.check("killed_validator_shows_and_returns", || killed_validator_shows_and_returns(&grid));
     story.check("second_down_has_nothing_to_stop", || second_down_has_nothing_to_stop(&grid));
     story.end();
@@ -328,6 +329,37 @@ fn killed_supervisor_takes_all_along(grid: &Grid) {
     let copy = grid.arg("kept copy");
     grid.acre(&["get", "/kept.bin", &copy]).exits(0);
     tree::assert_same(&source, copy.as_ref());
+}
+
+fn bills_and_proofs_recompute(grid: &Grid) {
+    let contracts = grid.acre(&["contract", "list"]).exits(0).json();
+    let id = number(&list(&contracts, "contracts")[0], "id").to_string();
+    let bill = grid.acre(&["contract", "bill", &id]).exits(0).json();
+    assert_eq!(bill["exact"], true, "{bill}");
+    assert!(!list(&bill, "lines").is_empty(), "{bill}");
+    grid.acre(&["contract", "show", "999"]).exits(3).error();
+
+    let explained = grid.acre(&["farm", "explain", "1"]).exits(0).json();
+    assert_eq!(list(&explained, "nodes").len(), 1, "{explained}");
+    grid.acre(&["farm", "explain", "999"]).exits(3).error();
+
+    let verified = grid.acre(&["ledger", "verify"]).exits(0).json();
+    assert_eq!(verified["blocks"], verified["replayed"], "{verified}");
+
+    // A proof is checked without the grid, and not believed with a byte changed.
+    let file = grid.arg("contract.proof");
+    grid.acre(&["proof", "export", "contract", &id, "-o", &file]).exits(0);
+    grid.acre(&["proof", "export", "contract", &id, "-o", &file]).exits(7).error();
+    let genesis = grid.home().join("grid/genesis");
+    let elsewhere = grid.path("nobody");
+    let verify = ["proof", "verify", &file, "--grid", genesis.to_str().unwrap()];
+    let shown = acre_at(&elsewhere, &verify).exits(0).json();
+    assert_eq!(shown["object"]["id"].to_string(), id, "{shown}");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    acre_at(&elsewhere, &verify).exits(9).error();
 }
 
 fn killed_validator_shows_and_returns(grid: &Grid) {

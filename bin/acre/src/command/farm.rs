@@ -21,6 +21,8 @@ pub(crate) async fn run(home: &Home, command: Farm, out: &Output) -> Outcome {
         Farm::Create { name } => create(home, &name, out).await,
         Farm::Show { id } => list(home, id, out).await,
         Farm::Token { id } => token(home, id, out).await,
+        Farm::Explain { id, periods } => super::reward::explain(home, id, periods, out).await,
+        Farm::Claim { id } => super::reward::claim(home, id, out).await,
         Farm::Simulate(options) => super::plan::run(&options, out),
     }
 }

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod contract;
 mod doctor;
 mod farm;
 mod grid;
@@ -9,6 +10,7 @@ mod node;
 pub(crate) mod person;
 mod plan;
 mod proof;
+mod reward;
 mod show;
 pub(crate) mod storage;
 mod validator;
@@ -39,6 +41,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Farm(command) => farm::run(&home, command, out).await,
         Command::Wallet(command) => wallet::run(&home, command, out).await,
         Command::Ledger(command) => ledger::run(&home, command, out).await,
+        Command::Contract(command) => contract::run(&home, command, out).await,
         Command::Grid(cli::Grid::New(new)) => grid::new(&new, out),
         Command::Validator(cli::Validator::New(new)) => grid::validator(&new, out),
         Command::Proof(command) => proof::run(&home, command, out).await,

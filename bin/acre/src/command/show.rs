@@ -132,7 +132,7 @@ fn node(node: &Node) -> Value {
     })
 }
 
-fn contract(contract: &Contract) -> Value {
+pub(crate) fn contract(contract: &Contract) -> Value {
     let mut shown = json!({
         "id": contract.id,
         "owner": contract.owner,
@@ -374,7 +374,7 @@ fn earnings(earnings: &Earnings) -> Value {
     })
 }
 
-fn mint_receipt(stored: &MintReceiptObject) -> Value {
+pub(crate) fn mint_receipt(stored: &MintReceiptObject) -> Value {
     let line = |line: &acre_ledger::mint::MintLine| {
         json!({
             "item": format!("{:?}", line.item).to_lowercase(),
