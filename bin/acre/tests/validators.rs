@@ -1,6 +1,8 @@
 //! Several validators as real processes: any one may die at any moment, two stop all commits, and
 //! nothing that was committed is ever lost or contradicted.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use serde_json::Value;

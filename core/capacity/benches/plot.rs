@@ -2,7 +2,12 @@
 //! beside wall time, as the machine may be shared; then what a witness and a node spend on a sample
 //! and on a lane of the puzzle.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may stop")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark reads the clock, prints and may stop"
+)]
 
 use std::time::Instant;
 

@@ -150,7 +150,7 @@ async fn main() {
     let began = Instant::now();
     let farms = (1..=FARMS).map(|number| {
         let owner = AccountId(id(2, number));
-        Farm { name: Text::new(format!("farm {number}")).unwrap(), owner, payout: owner }
+        Farm::new(Text::new(format!("farm {number}")).unwrap(), owner, owner)
     });
     explorer.fill(farms.collect(), (0..nodes).map(|number| node(number, nodes)).collect());
     let took = began.elapsed();
