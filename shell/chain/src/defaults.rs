@@ -18,6 +18,10 @@ pub const RELAY_PAUSE: Duration = Duration::from_millis(250);
 /// Time a client gives a read.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time a client waits for all validators to say how far they are, before its first read: those
+/// that are well answer within milliseconds.
+pub const ORIENT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Time a client gives a submission: the validator's wait and the way.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(25);
 

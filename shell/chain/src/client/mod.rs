@@ -28,7 +28,8 @@ use acre_ledger::Genesis;
 use acre_net::rpc::{Caller, Message};
 use acre_net::{CallError, Endpoint, StaticBook};
 use acre_types::{Digest, Height, PublicKey};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
+use tokio::task::JoinSet;
 
 pub use events::{BlockEvents, Events};
 pub use export::ExportError;
@@ -37,7 +38,7 @@ pub(crate) use validators::resolve;
 
 pub use crate::light::{Checkpoint, Final, Snapshot, Trust, check_commit};
 
-use crate::defaults::{READ_TIMEOUT, RETRY_PAUSE, ROUNDS};
+use crate::defaults::{ORIENT_TIMEOUT, READ_TIMEOUT, RETRY_PAUSE, ROUNDS};
 use crate::error::{ClientError, Lie};
 use crate::limits::SUBMISSIONS_IN_FLIGHT;
 use crate::protocol::{Finality, LEDGER, Reply, Request};
@@ -82,6 +83,8 @@ struct Inner {
     seated: AtomicU64,
     /// Highest proven height.
     seen: AtomicU64,
+    /// Set when all validators were asked once how far they are.
+    oriented: OnceCell<()>,
     /// Submissions in flight; see [`SUBMISSIONS_IN_FLIGHT`].
     sending: Arc<Semaphore>,
 }
@@ -171,6 +174,7 @@ impl LedgerClient {
             options,
             seated: AtomicU64::new(0),
             seen: AtomicU64::new(0),
+            oriented: OnceCell::new(),
             sending: Arc::new(Semaphore::new(SUBMISSIONS_IN_FLIGHT)),
         }))
     }
@@ -234,6 +238,32 @@ impl LedgerClient {
         let reply = self.0.caller.call(peer, message, within).await?;
         Ok(decode_bounded(&reply.body, acre_net::limits::BODY_BYTES_MAX)
             .map_err(|_| Lie::Malformed))
+    }
+
+    /// Before the first read: asks all validators at once how far they are, so that one that lags
+    /// (it was restarted just now, say) cannot give a state that others have left behind.
+    async fn orient(&self) {
+        let ask_all = || async {
+            let peers: Vec<_> = self.in_turn().into_iter().collect();
+            if peers.len() < 2 {
+                return;
+            }
+            let mut asking = JoinSet::new();
+            for peer in peers {
+                let client = self.clone();
+                asking.spawn(async move {
+                    let reply = client.call(peer, &Request::Info, Vec::new(), ORIENT_TIMEOUT).await;
+                    if let Ok(Ok(Reply::Info(info))) = reply
+                        && let Some(head) = &info.head
+                        && let Ok(block) = client.believe(head)
+                    {
+                        client.saw(&block);
+                    }
+                });
+            }
+            asking.join_all().await;
+        };
+        self.0.oriented.get_or_init(ask_all).await;
     }
 
     /// Asks one validator after the other until the check is content with an answer.

@@ -33,6 +33,7 @@ impl LedgerClient {
     pub async fn snapshot(&self, keys: &[Key]) -> Result<Snapshot, ClientError> {
         let keys = &keys[..keys.len().min(KEYS_PER_CALL)];
         let list = List::new(keys.to_vec()).expect("cut to its limit just now");
+        self.orient().await;
         let at_least = self.seen();
         let request = Request::Get { keys: list, at_least };
         self.ask(request, |reply| match reply {
