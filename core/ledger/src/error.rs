@@ -8,7 +8,8 @@ use acre_types::{
 };
 
 use crate::Key;
-use crate::object::{Label, Subject};
+use crate::name::Label;
+use crate::object::Subject;
 
 /// Why a transaction is not applied. Its sender is to blame, or it came too early or too late.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

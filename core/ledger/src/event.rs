@@ -4,9 +4,9 @@ use acre_codec::List;
 use acre_types::{AccountId, Amount, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::key::Handle;
 use crate::limits::{MEMBERS_TWICE, SEATS_MAX};
 use crate::mint;
+use crate::name::Handle;
 use crate::object::{Entry, Places, ProposalState, Side, Subject, TokenPrice};
 /// One thing that a block did. Carries ids and what is gone afterwards; the rest is in the
 /// state.

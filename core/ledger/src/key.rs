@@ -1,20 +1,17 @@
 //! Where each object stands in the map.
 
-use std::fmt;
-use std::io;
-use std::str::FromStr;
-
 use acre_types::{AccountId, ContractId, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::limits::{HANDLE_BYTES_MAX, HANDLE_BYTES_MIN};
 use crate::mint::PolicyId;
+use crate::name::{Handle, Label};
 use crate::object::{
     Account, Admitted, Assembly, Ballot, Beacon, BillLine, Candidate, Contract, EpochState, Farm,
-    Grid, Label, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally,
-    Totals, Twin, Voice,
+    Grid, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally, Totals,
+    Twin, Voice,
 };
 use crate::object::{Earnings, MintReceiptObject, PolicyBook};
+
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
 /// | tag | key | object |
@@ -93,63 +90,6 @@ impl Key {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         acre_codec::encode(self)
-    }
-}
-
-/// Name of a twin: 3 to 32 of `a`-`z`, `0`-`9` and `-`, with no `-` at either end.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, serde::Serialize)]
-#[serde(transparent)]
-pub struct Handle(String);
-
-/// Text that is no handle.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a handle: 3 to 32 of a-z, 0-9 and -, not at the ends")]
-pub struct NoHandle {
-    /// The text as given.
-    given: String,
-}
-
-impl Handle {
-    /// The text itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Handle {
-    type Err = NoHandle;
-
-    fn from_str(text: &str) -> Result<Self, NoHandle> {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = (HANDLE_BYTES_MIN..=HANDLE_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(|byte| is_plain(byte) || byte == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NoHandle { given: text.chars().take(80).collect() })
-        }
-    }
-}
-
-impl BorshDeserialize for Handle {
-    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
-        let text = acre_types::Text::<HANDLE_BYTES_MAX>::deserialize_reader(reader)?;
-        text.as_str().parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
-    }
-}
-
-impl fmt::Display for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
     }
 }
 

@@ -34,6 +34,7 @@ mod key;
 pub mod limits;
 pub mod map;
 pub mod mint;
+mod name;
 mod object;
 mod overlay;
 pub mod phonebook;
@@ -52,24 +53,25 @@ pub use event::{Event, Receipt};
 pub use genesis::{Genesis, Validator};
 pub use key::{
     AdmittedAs, BallotOf, BillAt, CandidateAt, CandidateBy, CandidateOf, ContractOf, FarmOf,
-    Handle, HandleAt, Key, Lookup, NoHandle, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly,
-    TheBeacon, TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
+    HandleAt, Key, Lookup, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly, TheBeacon,
+    TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
 pub use key::{EarningsOf, MintReceiptOf, PolicyBookOf};
 pub use map::{Map, Proof};
+pub use name::{Handle, Label, NoName};
 pub use object::{
     Account, Address, Addresses, Admission, Admitted, Amendment, Answer, AnyObject, Assembly,
     BackingNodes, Ballot, Beacon, BillEntry, BillLine, Candidate, Capacity, CapacityRules, Cause,
     Commitment, Contract, ContractKind, ContractRules, ContractState, ContractStatus, Count,
     Deposit, Entry, EpochState, Failures, Farm, FarmName, FeedRules, Fees, Finding, Formula, Gang,
     GovernanceRules, Grace, GraceRules, Grid, GridKind, Heard, House, Independence, Item, KeyRole,
-    Label, Lock, MONTH_MS, MicroUsd, NextRules, NoLabel, Node, NodeState, Object, Parameters, Part,
-    Parts, PastEpoch, Pay, PhonebookRules, Places, Policy, Post, PriceState, Prices, Progress,
-    Proposal, ProposalState, Purse, Reason, Recall, Record, Recovery, RecoveryPlan, Refund,
-    Release, Rent, Resources, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service,
-    Shape, Shares, Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice,
-    TokenSource, Totals, Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE,
-    WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
+    Lock, MONTH_MS, MicroUsd, NextRules, Node, NodeState, Object, Parameters, Part, Parts,
+    PastEpoch, Pay, PhonebookRules, Places, Policy, Post, PriceState, Prices, Progress, Proposal,
+    ProposalState, Purse, Reason, Recall, Record, Recovery, RecoveryPlan, Refund, Release, Rent,
+    Resources, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service, Shape, Shares,
+    Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice, TokenSource, Totals,
+    Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE, WitnessRecord,
+    Workload, are_dialable, capacity_units, place_bytes, proven_units,
 };
 pub use object::{
     Earnings, FarmRelease, Member, Members, MintReceiptObject, MintingRules, Policies, PolicyBook,

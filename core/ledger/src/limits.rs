@@ -77,6 +77,8 @@ pub const COMMITMENTS_MAX: usize = 8;
 pub const FEEDS_MAX: usize = 32;
 /// Contracts made, or broken off, by one transaction: bounds what one may make the ledger do.
 pub const GANG_MAX: usize = 32;
+/// Shorter labels are too few to be given away for the price of any.
+pub const LABEL_BYTES_MIN: usize = 3;
 /// Bytes of the label of a name contract; with its tag and length it fits a key.
 pub const LABEL_BYTES_MAX: usize = 48;
 /// Bytes of a node's words on why a workload was rejected or failed.

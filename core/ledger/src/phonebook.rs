@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use acre_types::AccountId;
 
 use crate::error::StateError;
-use crate::key::{Handle, HandleAt, Key};
+use crate::key::{HandleAt, Key};
+use crate::name::Handle;
 use crate::object::{Twin, TwinState};
 use crate::state::State;
 

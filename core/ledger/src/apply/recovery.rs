@@ -9,8 +9,9 @@ use super::twin::check_keys;
 use super::{Done, Work};
 use crate::error::Refusal;
 use crate::event::Event;
-use crate::key::{Handle, RecoveryOf};
+use crate::key::RecoveryOf;
 use crate::limits::RECOVERY_MS_MAX;
+use crate::name::Handle;
 use crate::object::{KeyRole, Recovery, RecoveryPlan};
 use crate::transaction::{NewRecovery, RecoveryConsent, RecoveryVeto};
 

@@ -5,8 +5,9 @@ use acre_types::{AccountId, Amount, UnixMs};
 use super::{Done, Work};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
-use crate::key::{Handle, HandleAt, RecoveryOf, TheTotals, TwinOf};
+use crate::key::{HandleAt, RecoveryOf, TheTotals, TwinOf};
 use crate::limits::{RELEASE_BURN_PERCENT, TWIN_KEY_BYTES_MAX};
+use crate::name::Handle;
 use crate::object::{KeyRole, RecoveryPlan, Twin, TwinKeys, TwinState};
 
 impl Work<'_> {

@@ -7,10 +7,6 @@
 //!  Closed, all refunded          Closed                  Closed                   Closed
 //! ```
 
-use std::fmt;
-use std::io;
-use std::str::FromStr;
-
 use acre_codec::List;
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, NodeId, Profile, PublicKey, Text, UnixMs,
@@ -18,7 +14,8 @@ use acre_types::{
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{Capacity, Grace, MicroUsd, Resources};
-use crate::limits::{FAULT_BYTES_MAX, LABEL_BYTES_MAX, PLACES_MAX};
+use crate::limits::{FAULT_BYTES_MAX, PLACES_MAX};
+use crate::name::Label;
 
 /// The places of a contract: first the n primaries, then the spares.
 pub type Places = List<NodeId, PLACES_MAX>;
@@ -151,64 +148,6 @@ pub struct Service {
     pub variable_left: MicroUsd,
     /// Use was billed up to here.
     pub billed: UnixMs,
-}
-
-/// A label of a domain name, unique on the grid: 3 to 48 of `a`-`z`, `0`-`9` and `-`, with no `-` at
-/// either end.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, serde::Serialize)]
-#[serde(transparent)]
-pub struct Label(String);
-
-/// Text that is no label.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a label: 3 to 48 of a-z, 0-9 and -, not at the ends")]
-pub struct NoLabel {
-    /// The text as given.
-    given: String,
-}
-
-impl Label {
-    /// The text itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Label {
-    type Err = NoLabel;
-
-    fn from_str(text: &str) -> Result<Self, NoLabel> {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let fits = (3..=LABEL_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(|byte| is_plain(byte) || byte == b'-')
-            && !text.starts_with('-')
-            && !text.ends_with('-');
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NoLabel { given: text.chars().take(80).collect() })
-        }
-    }
-}
-
-impl BorshDeserialize for Label {
-    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
-        let text = Text::<LABEL_BYTES_MAX>::deserialize_reader(reader)?;
-        text.as_str().parse().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
 }
 
 /// How a node stands in a contract.

@@ -22,7 +22,8 @@ mod witness;
 use acre_types::{ContractId, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::key::{Handle, Key};
+use crate::key::Key;
+use crate::name::Handle;
 
 pub use account::Account;
 pub use admission::{Admission, Admitted, Entry, Policy, Subject};
@@ -31,8 +32,8 @@ pub use bill::{
     BillEntry, BillLine, Deposit, Item, Lock, Part, Parts, Pay, Purse, Recall, Refund, Shares,
 };
 pub use contract::{
-    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Label, NoLabel,
-    Places, Progress, Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
+    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Places, Progress,
+    Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
 };
 pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
 pub(crate) use farm::are_members;

@@ -6,8 +6,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::parameters::bounded;
 use crate::error::GenesisError;
-use crate::key::Handle;
 use crate::limits::{HANDLE_PLAIN_BYTES, RECOVERY_MS_MAX, TWIN_KEY_BYTES_MAX, TWIN_KEYS_MAX};
+use crate::name::Handle;
 
 /// What a key of a twin is for.
 #[derive(

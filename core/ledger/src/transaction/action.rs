@@ -9,11 +9,11 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::SignedJoinToken;
 use super::contract::{NewContract, Report};
-use crate::key::Handle;
 use crate::limits::{
     ADMITTERS_MAX, BALLOT_NODES_MAX, GANG_MAX, PLACES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
     TWIN_KEYS_MAX,
 };
+use crate::name::Handle;
 use crate::object::{
     Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, Members, MicroUsd,
     NodeState, Places, RecoveryPlan, Side, Subject, TokenPrice, TwinKeys, Verdicts,

@@ -3,7 +3,8 @@
 use acre_types::{AccountId, Amount, Bytes, Digest, NodeId, Profile, PublicKey, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::object::{Label, MicroUsd, Places, Reason, Resources};
+use crate::name::Label;
+use crate::object::{MicroUsd, Places, Reason, Resources};
 
 /// A contract as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

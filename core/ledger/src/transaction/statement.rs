@@ -5,7 +5,7 @@ use acre_crypto::Domain;
 use acre_types::{AccountId, Digest};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::key::Handle;
+use crate::name::Handle;
 use crate::object::{Entry, Subject, TwinKeys};
 
 /// What a validator key signs to show that it stands for an account: nobody can register the key

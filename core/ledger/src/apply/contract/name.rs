@@ -2,7 +2,7 @@
 
 use super::super::{Done, Work};
 use crate::error::Refusal;
-use crate::object::Label;
+use crate::name::Label;
 
 impl Work<'_> {
     pub(super) fn check_name(&mut self, label: &Label) -> Done {
