@@ -63,6 +63,8 @@ pub(crate) fn object(data: &[u8]) {
         Key::ContractOf(account, 1),
         Key::Bill(ContractId(1), 0),
         Key::Price,
+        Key::Certificate(FarmId(1)),
+        Key::Merit(NodeId([1; 32])),
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),

@@ -425,6 +425,20 @@ pub enum Refusal {
         /// The account.
         account: AccountId,
     },
+    /// Nobody's word counts but that of the certifiers that the parameters name.
+    #[error("account {account} is no certifier here")]
+    NotACertifier {
+        /// The account.
+        account: AccountId,
+    },
+    /// Who earns from a farm does not certify it.
+    #[error("account {account} has a part in farm {farm}")]
+    NotIndependent {
+        /// The account.
+        account: AccountId,
+        /// The farm.
+        farm: FarmId,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,

@@ -340,6 +340,24 @@ pub enum Event {
         /// What the ledger says from now on.
         price: TokenPrice,
     },
+    /// A certifier gave its word for a farm.
+    FarmAttested {
+        /// Its number.
+        farm: FarmId,
+        /// Who.
+        by: AccountId,
+        /// For which level.
+        level: mint::Certification,
+        /// Does not hold in this epoch any more.
+        until: Epoch,
+    },
+    /// The word of a certifier was taken back, or declined.
+    AttestationRevoked {
+        /// The farm.
+        farm: FarmId,
+        /// Whose word.
+        by: AccountId,
+    },
 }
 
 /// That a transaction was applied.

@@ -10,7 +10,7 @@ use crate::object::{
     Grid, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally, Totals,
     Twin, Voice,
 };
-use crate::object::{Earnings, MintReceiptObject, PolicyBook};
+use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -48,6 +48,8 @@ use crate::object::{Earnings, MintReceiptObject, PolicyBook};
 /// | 29 | `Bill(contract, i)`, i below `Contract::bills` | [`BillLine`] |
 /// | 30 | `Name(label)` of a contract that is not closed | [`ContractId`] |
 /// | 31 | `Price`, once a feed has posted | [`PriceState`] |
+/// | 32 | `Certificate(farm)`, if somebody attested | [`Certificate`] |
+/// | 33 | `Merit(node)`, once a period was paid | [`Merit`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -83,6 +85,8 @@ pub enum Key {
     Bill(ContractId, u32),
     Name(Label),
     Price,
+    Certificate(FarmId),
+    Merit(NodeId),
 }
 
 impl Key {
@@ -192,6 +196,12 @@ pub struct BillAt(pub ContractId, pub u32);
 /// Looks up what the feeds say that a token is worth.
 #[derive(Clone, Copy, Debug)]
 pub struct ThePrice;
+/// Looks up what was attested of a farm.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateOf(pub FarmId);
+/// Looks up how many good periods a node has had in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct MeritOf(pub NodeId);
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -226,6 +236,8 @@ lookup! {
     BillAt => BillLine, |this| Key::Bill(this.0, this.1);
     Label => ContractId, |this| Key::Name(this.clone());
     ThePrice => PriceState, |_this| Key::Price;
+    CertificateOf => Certificate, |this| Key::Certificate(this.0);
+    MeritOf => Merit, |this| Key::Merit(this.0);
 }
 
 #[cfg(test)]
@@ -282,6 +294,8 @@ mod tests {
             Key::Bill(ContractId(6), 7),
             Key::Name("z".repeat(48).parse().unwrap()),
             Key::Price,
+            Key::Certificate(FarmId(8)),
+            Key::Merit(NodeId([9; 32])),
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

@@ -25,6 +25,7 @@ mod apply;
 pub mod beacon;
 pub mod bill;
 mod block;
+mod certify;
 mod committee;
 mod error;
 mod event;
@@ -47,6 +48,7 @@ pub use block::{
     Applied, Built, Change, Payload, apply_block, apply_block_knowing, apply_payload, build_block,
     check_tx,
 };
+pub use certify::certification_of;
 pub use committee::{candidates, committee_of, followers_of};
 pub use error::{BlockError, Fault, GenesisError, MintError, ProofError, Refusal, StateError};
 pub use event::{Event, Receipt};
@@ -56,6 +58,7 @@ pub use key::{
     HandleAt, Key, Lookup, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly, TheBeacon,
     TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
+pub use key::{CertificateOf, MeritOf};
 pub use key::{EarningsOf, MintReceiptOf, PolicyBookOf};
 pub use map::{Map, Proof};
 pub use name::{Handle, Label, NoName};
@@ -73,6 +76,7 @@ pub use object::{
     Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE, WitnessRecord,
     Workload, are_dialable, capacity_units, place_bytes, proven_units,
 };
+pub use object::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
 pub use object::{
     Earnings, FarmRelease, Member, Members, MintReceiptObject, MintingRules, Policies, PolicyBook,
     ProposedMembers, Span,

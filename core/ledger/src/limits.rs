@@ -151,6 +151,14 @@ pub const MEMBERS_MAX: usize = 32;
 pub const MEMBERS_TWICE: usize = 2 * MEMBERS_MAX;
 /// Parts of one member.
 pub const PARTS_MAX: u32 = 1_000_000;
+/// Accounts whose word certifies.
+pub const CERTIFIERS_MAX: usize = 32;
+/// Attestations of one farm: one of each certifier for each of two levels.
+pub const ATTESTATIONS_MAX: usize = 2 * CERTIFIERS_MAX;
+/// Epochs for which an attestation holds at most: more than four years of hours.
+pub const ATTESTATION_EPOCHS_MAX: u64 = 40_000;
+/// Good periods in a row that a record may be asked for: ten years of months.
+pub const MERIT_PERIODS_MAX: u64 = 120;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 

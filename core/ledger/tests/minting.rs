@@ -3,106 +3,17 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
 mod common;
+#[path = "common/farming.rs"]
+mod farming;
 
 use acre_codec::List;
 use acre_ledger::mint::{self, Policy, PolicyId, Reason};
-use acre_ledger::{
-    Action, AnyObject, CapacityRules, EarningsOf, EpochState, Event, Failures, Finding,
-    Independence, Key, MintReceiptObject, MintReceiptOf, MintingRules, NodeAt, Parameters,
-    PolicyBookOf, Refusal, SignedJoinToken, State, TheEpoch, Verdict, Verified, apply_block,
-};
-use acre_types::{Amount, Bytes, FarmId, Height, UnixMs};
+use acre_ledger::{Action, AnyObject, EarningsOf, Event, Key, PolicyBookOf, Refusal, State};
+use acre_types::{Amount, Bytes, FarmId, UnixMs};
 use proptest::prelude::*;
 
-use common::{Grid, account, addresses, capacity, genesis, key, node, text, token};
-
-const EPOCH_MS: u64 = 1_000;
-const FARMS: u8 = 4;
-const CLAIMED: u64 = 1200 << 30;
-const GRANTS: u64 = 4 * 1000 * Amount::UNITS_PER_TFT;
-
-fn parameters(policy: Policy) -> Parameters {
-    let capacity = CapacityRules {
-        epoch_ms: EPOCH_MS,
-        witnesses: 2,
-        reports_min: 1,
-        independence: Independence::Operator,
-        beacon_steps: 2,
-        ..CapacityRules::default()
-    };
-    let minting = MintingRules {
-        policies: List::new(vec![policy]).unwrap(),
-        period_epochs: 2,
-        month_ms: 60_000,
-        unbonding_epochs: 2,
-        ..MintingRules::default()
-    };
-    Parameters { capacity, minting, ..Parameters::default() }
-}
-
-fn finding(answered: u16, storage: u64) -> Finding {
-    let measured = capacity(storage);
-    Finding { asked: 10, answered, measured, failures: Failures::default() }
-}
-
-impl Grid {
-    /// Farms 1 to 4 of people 1 to 4, paid at 201 to 204, with nodes 101 to 104 of 1,200 GiB. The
-    /// first epoch in which they are watched, 2, runs.
-    fn farming(policy: Policy) -> Self {
-        let grants = (1..=FARMS).map(|n| (account(n), Amount::tft(1000).unwrap())).collect();
-        let mut grid = Self::new(&genesis(parameters(policy), grants));
-        for n in 1..=FARMS {
-            let payout = account(200 + n);
-            grid.act(n, Action::CreateFarm { name: text("farm"), payout }).unwrap();
-            let token = token(grid.chain(), n.into(), None, grid.now + 1000);
-            let token = SignedJoinToken::new(token, &key(n));
-            let offer = common::offer(&format!("site {n}"), CLAIMED);
-            grid.act(100 + n, Action::RegisterNode { token, offer }).unwrap();
-        }
-        grid.pass();
-        grid.pass();
-        grid
-    }
-
-    fn epoch(&self) -> EpochState {
-        self.state.read(&TheEpoch).unwrap().unwrap()
-    }
-
-    fn pass(&mut self) {
-        self.now = self.epoch().ends().0;
-        self.height += 1;
-        let (height, time) = (Height(self.height), UnixMs(self.now));
-        self.state = apply_block::<Verified>(&self.state, &[], height, time).unwrap().state;
-    }
-
-    fn report(&mut self, witness: u8, one: Finding) -> Result<Vec<Event>, Refusal> {
-        let Some(past) = self.epoch().past else { return Err(Refusal::NothingToDo) };
-        let index = self.state.read(&node(witness)).unwrap().unwrap().index;
-        let duties = past.assignment().duties_of(index).into_iter();
-        let id = |index| self.state.read(&NodeAt(index)).unwrap().unwrap();
-        let mut verdicts: Vec<_> =
-            duties.map(|index| Verdict { node: id(index), finding: one }).collect();
-        verdicts.sort_by_key(|verdict| verdict.node);
-        let verdicts = List::new(verdicts).unwrap();
-        self.act(witness, Action::ReportWitness { epoch: past.number, verdicts })
-    }
-
-    /// An epoch passes, and all say this of all.
-    fn pass_with(&mut self, one: Finding) {
-        self.pass();
-        for n in 1..=FARMS {
-            self.report(100 + n, one).unwrap();
-        }
-    }
-
-    fn claim(&mut self, number: u8) -> Result<Vec<Event>, Refusal> {
-        self.act(1, Action::ClaimReward { node: node(number) })
-    }
-
-    fn receipt(&self, number: u8, period: u64) -> Option<MintReceiptObject> {
-        self.state.read(&MintReceiptOf(node(number), period)).unwrap()
-    }
-}
+use common::{Grid, account, addresses, capacity, node};
+use farming::{CLAIMED, EPOCH_MS, GRANTS, finding};
 
 #[test]
 fn period_is_minted_once_by_a_receipt_that_anyone_recomputes() {

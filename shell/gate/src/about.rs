@@ -127,6 +127,9 @@ impl About {
             }
             Event::WorkloadReported { contract, node } => about.contract(*contract).node(*node),
             Event::PricePosted { feed, .. } => about.account(*feed),
+            Event::FarmAttested { farm, by, .. } | Event::AttestationRevoked { farm, by } => {
+                about.farm(*farm).account(*by)
+            }
             Event::WitnessReported { witness, epoch } => about.node(*witness).epoch(epoch.0),
             Event::NodeFolded { node, epoch, .. } => about.node(*node).epoch(epoch.0),
             Event::WitnessStruck { witness, node, epoch } => {
@@ -187,6 +190,8 @@ impl About {
             Action::CreateContract(new) => about.asked(new),
             Action::CreateGang { contracts } => contracts.iter().fold(about, Self::asked),
             Action::PostPrice { .. } => about,
+            Action::AttestFarm { farm, .. } => about.farm(*farm),
+            Action::RevokeAttestation { farm, by } => about.farm(*farm).account(*by),
             Action::ExtendContract { contract, .. }
             | Action::ReportWorkload { contract, .. }
             | Action::AcceptService { contract }

@@ -112,7 +112,7 @@ impl Work<'_> {
             witnessing: WitnessRecord::default(),
         };
         self.overlay.put(&node, registered);
-        self.open_earnings(node)?;
+        self.open_earnings(node, farm)?;
         self.events.push(Event::NodeRegistered { node, farm });
         Ok(())
     }

@@ -15,9 +15,10 @@ use crate::object::{Earnings, MintReceiptObject, Node, Span, Tally};
 
 impl Work<'_> {
     /// A node that registers keeps the policy and the price of this moment.
-    pub(super) fn open_earnings(&mut self, node: NodeId) -> Done {
+    pub(super) fn open_earnings(&mut self, node: NodeId, farm: FarmId) -> Done {
+        let level = self.level_of_farm(farm)?;
         let rules = &self.parameters.minting;
-        let Some(policy) = rules.open_policy(self.now, Certification::Diy) else { return Ok(()) };
+        let Some(policy) = rules.open_policy(self.now, level) else { return Ok(()) };
         let floor = rules.price_floor;
         let price = MicroUsd(self.token_price()?.0).max(floor);
         let epoch = self.overlay.must(&TheEpoch)?.number;
@@ -118,7 +119,8 @@ impl Work<'_> {
     fn pay_span(&mut self, id: NodeId, earnings: &mut Earnings, span: &Span) -> Done {
         let farm = self.overlay.must(&id)?.farm;
         let payout = self.overlay.must(&farm)?.payout;
-        let input = self.mint_input(earnings, span)?;
+        let certification = self.level_in_span(id, farm, span)?;
+        let input = self.mint_input(earnings, span, certification)?;
         let receipt =
             mint::receipt(&input).map_err(|_| Refusal::OutOfRange { what: "a reward" })?;
         let (period, reason, amount) = (span.period, receipt.reason, receipt.total);
@@ -142,7 +144,12 @@ impl Work<'_> {
 
     /// What the ledger knows. Nobody proves traffic and addresses in use, so there are none; nor the
     /// speed of storage, so all of it counts as the slower kind.
-    fn mint_input(&mut self, earnings: &Earnings, span: &Span) -> Result<MintInput, StateError> {
+    fn mint_input(
+        &mut self,
+        earnings: &Earnings,
+        span: &Span,
+        certification: Certification,
+    ) -> Result<MintInput, StateError> {
         let rules = &self.parameters.minting;
         let what = "a node has a policy that there is not";
         let policy = rules.policy(earnings.policy).ok_or(StateError::Books { what })?.clone();
@@ -159,7 +166,7 @@ impl Work<'_> {
             duties: span.duties,
             honest: span.honest,
             month_ms,
-            certification: Certification::Diy,
+            certification,
             health: Health::Sound,
             price: earnings.price,
             vested_ms: earnings.vested_ms,

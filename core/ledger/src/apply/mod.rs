@@ -7,6 +7,7 @@
 mod account;
 mod admission;
 mod beacon;
+mod certify;
 mod contract;
 mod epoch;
 mod farm;
@@ -202,6 +203,10 @@ impl<'a> Work<'a> {
             Action::AcceptService { contract } => self.accept_service(from, *contract),
             Action::BillService { contract, amount } => self.bill_service(from, *contract, *amount),
             Action::PostPrice { price } => self.post_price(from, *price),
+            Action::AttestFarm { farm, level, evidence, until } => {
+                self.attest_farm(from, *farm, *level, *evidence, *until)
+            }
+            Action::RevokeAttestation { farm, by } => self.revoke_attestation(from, *farm, *by),
         }?;
         Ok(payer)
     }

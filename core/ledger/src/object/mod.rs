@@ -4,6 +4,7 @@ mod account;
 mod admission;
 mod beacon;
 mod bill;
+mod certify;
 mod contract;
 mod epoch;
 mod farm;
@@ -31,6 +32,7 @@ pub use beacon::{Beacon, Turn};
 pub use bill::{
     BillEntry, BillLine, Deposit, Item, Lock, Part, Parts, Pay, Purse, Recall, Refund, Shares,
 };
+pub use certify::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
 pub use contract::{
     Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Places, Progress,
     Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
@@ -121,7 +123,7 @@ objects!(
     small: Account, Totals, Handle, FarmId, NodeId, ContractId, PublicKey, Beacon, Tally, Seats;
     large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
     Assembly, Proposal, Ballot, Admitted, BillLine, PriceState, Earnings,
-    MintReceiptObject, PolicyBook
+    MintReceiptObject, PolicyBook, Certificate, Merit
 );
 
 impl AnyObject {
@@ -164,6 +166,8 @@ impl AnyObject {
             Key::Bill(..) => Self::BillLine(acre_codec::decode(bytes)?),
             Key::Name(_) => Self::ContractId(acre_codec::decode(bytes)?),
             Key::Price => Self::PriceState(acre_codec::decode(bytes)?),
+            Key::Certificate(_) => Self::Certificate(acre_codec::decode(bytes)?),
+            Key::Merit(_) => Self::Merit(acre_codec::decode(bytes)?),
         })
     }
 }

@@ -4,6 +4,7 @@ use acre_types::Amount;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::admission::Admission;
+use super::certify::CertificationRules;
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
 use super::minting::MintingRules;
@@ -38,6 +39,8 @@ pub struct Parameters {
     pub grace: GraceRules,
     /// Rules for contracts that are no prices.
     pub contracts: ContractRules,
+    /// Whose word makes farms certified, and what record.
+    pub certification: CertificationRules,
 }
 
 impl Parameters {
@@ -63,6 +66,7 @@ impl Parameters {
         self.phonebook.check()?;
         self.grace.check()?;
         self.contracts.check()?;
+        self.certification.check()?;
         at_least("rules.version", self.rules.version.into(), 1)
     }
 
@@ -73,6 +77,7 @@ impl Parameters {
     pub fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
         self.check()?;
         self.minting.check_for(kind)?;
+        self.certification.check_for(kind)?;
         self.governance.check_for(kind)
     }
 

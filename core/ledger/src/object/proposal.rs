@@ -5,6 +5,7 @@ use acre_types::{AccountId, Amount, Height, NodeId, Text, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::admission::{Admission, Subject};
+use super::certify::CertificationRules;
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
 use super::minting::MintingRules;
@@ -147,6 +148,8 @@ pub enum Amendment {
     Admit(Subject),
     /// Somebody is out, where that is decided by vote.
     Revoke(Subject),
+    /// Whose word makes farms certified, and what record.
+    Certification(CertificationRules),
 }
 
 impl Amendment {
@@ -170,6 +173,7 @@ impl Amendment {
                 changed.rules.next = Some(NextRules { version, at_height });
             }
             Self::Admit(_) | Self::Revoke(_) => {}
+            Self::Certification(certification) => changed.certification = certification,
         }
         changed
     }

@@ -13,6 +13,7 @@ use crate::limits::{
     ADMITTERS_MAX, BALLOT_NODES_MAX, GANG_MAX, PLACES_MAX, REASON_BYTES_MAX, TEXT_BYTES_MAX,
     TWIN_KEYS_MAX,
 };
+use crate::mint::Certification;
 use crate::name::Handle;
 use crate::object::{
     Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, Members, MicroUsd,
@@ -324,6 +325,24 @@ pub enum Action {
     PostPrice {
         /// In micro-USD.
         price: TokenPrice,
+    },
+    /// A certifier says that it saw evidence for a level of somebody else's farm.
+    AttestFarm {
+        /// Which.
+        farm: FarmId,
+        /// [`Certification::Certified`] or [`Certification::Gold`].
+        level: Certification,
+        /// Hash of the evidence.
+        evidence: Digest,
+        /// The word holds in epochs before this.
+        until: Epoch,
+    },
+    /// Takes a certifier's word about a farm back; by the certifier, or by the farm's owner.
+    RevokeAttestation {
+        /// The farm.
+        farm: FarmId,
+        /// Whose word.
+        by: AccountId,
     },
 }
 

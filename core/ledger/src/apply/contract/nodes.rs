@@ -5,6 +5,7 @@ use acre_types::{AccountId, Amount, Bytes, ContractId, NodeId, UnixMs};
 use super::super::{Done, Work};
 use crate::bill::earned;
 use crate::error::{Refusal, StateError};
+use crate::mint::Certification;
 use crate::object::{
     Contract, ContractKind, Node, NodeState, Part, Parts, Progress, Resources, Stand,
 };
@@ -29,7 +30,7 @@ impl Work<'_> {
         let node = self.node(id)?;
         let (due, up) = self.record_of(id)?;
         let weight = match node.rented {
-            None => self.list_weight(&node)?,
+            None => self.list_weight(id, &node)?,
             Some(rent) => {
                 self.check_renter(id, rent, owner, until)?;
                 0
@@ -60,8 +61,12 @@ impl Work<'_> {
     }
 
     /// What a node's capacity costs of the list price, in thousandths.
-    fn list_weight(&mut self, _node: &Node) -> Done<u32> {
-        Ok(WHOLE_WEIGHT)
+    fn list_weight(&mut self, id: NodeId, node: &Node) -> Done<u32> {
+        let more = u32::from(self.parameters.prices.certified_permille);
+        Ok(match self.level_of_node(id, node)? {
+            Certification::Diy => WHOLE_WEIGHT,
+            Certification::Certified | Certification::Gold => WHOLE_WEIGHT.saturating_add(more),
+        })
     }
 
     /// As [`crate::price::quote`] wants it.
