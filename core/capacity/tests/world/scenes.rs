@@ -15,6 +15,9 @@ pub struct Outcome {
     /// Node-epochs of cheats, and how many of them were found.
     pub cheating: u32,
     pub found: u32,
+    /// Cheats, and how many of them the first epoch found.
+    pub cheats: u32,
+    pub found_at_once: u32,
     /// Epochs until the last cheat was found for the first time; `None` if one never was.
     pub all_found_after: Option<u32>,
     /// Node-epochs of honest nodes, and how many were taken for cheats.
@@ -49,6 +52,8 @@ pub fn run(net: Net, kind: Behaviour, cheats: usize, honest: usize, epochs: u32)
         }
     }
     outcome.believed_percent = believed / u64::from(outcome.cheating.max(1));
+    outcome.cheats = cheats as u32;
+    outcome.found_at_once = first_found.iter().filter(|first| **first == Some(1)).count() as u32;
     let all: Option<Vec<u32>> = first_found.into_iter().collect();
     outcome.all_found_after = all.and_then(|all| all.into_iter().max());
     outcome
@@ -72,6 +77,11 @@ pub fn scenes() -> Vec<(&'static str, Behaviour)> {
         ("half of its plots are cheap numbers", Behaviour::Forger { percent: 50 }),
         ("there 60 % of the time", Behaviour::Flaky { percent: 60 }),
     ]
+}
+
+/// Rings as (witnesses of a node, members, all nodes): the stated bounds, and one far past them.
+pub fn rings() -> Vec<(usize, usize, usize)> {
+    vec![(3, 3, 30), (5, 3, 30), (7, 6, 30), (3, 10, 30)]
 }
 
 /// Share of epochs, in millionths, in which a ring of `ring_percent` of all nodes has the majority
