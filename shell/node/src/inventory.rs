@@ -6,7 +6,7 @@
 //! ```
 //! Contracts come first in the key, so that one contract's shards lie together, in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use acre_disk::{Key, ShardLog};
 use acre_store::shard::ShardId;
@@ -68,7 +68,8 @@ pub(crate) struct Held {
 pub(crate) struct Inventory {
     packs: HashMap<PackId, (ContractId, u8)>,
     contracts: HashMap<ContractId, Held>,
-    pub(crate) heads: u64,
+    /// Contracts whose heads are held.
+    heads: BTreeSet<ContractId>,
 }
 
 impl Inventory {
@@ -84,7 +85,9 @@ impl Inventory {
                     Some(Meaning::Shard { contract, pack, .. }) => {
                         inventory.add(contract, pack, size);
                     }
-                    Some(Meaning::Head { .. }) => inventory.heads += 1,
+                    Some(Meaning::Head { contract }) => {
+                        inventory.heads.insert(contract);
+                    }
                     None => tracing::warn!(%key, "a record of an unknown kind is kept as it is"),
                 }
             }
@@ -105,6 +108,23 @@ impl Inventory {
 
     pub(crate) fn shards(&self) -> u64 {
         self.contracts.values().map(|held| held.shards).sum()
+    }
+
+    pub(crate) fn heads(&self) -> u64 {
+        self.heads.len().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Contracts for which anything is held.
+    pub(crate) fn contracts(&self) -> BTreeSet<ContractId> {
+        self.contracts.keys().chain(&self.heads).copied().collect()
+    }
+
+    pub(crate) fn add_head(&mut self, contract: ContractId) {
+        self.heads.insert(contract);
+    }
+
+    pub(crate) fn remove_head(&mut self, contract: ContractId) {
+        self.heads.remove(&contract);
     }
 
     pub(crate) fn add(&mut self, contract: ContractId, pack: PackId, bytes: u64) {

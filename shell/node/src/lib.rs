@@ -8,9 +8,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests"))]
 
 mod contracts;
+mod decline;
 mod error;
 mod housekeeping;
 mod inventory;
+mod keep;
 mod limits;
 mod plots;
 mod prover;
@@ -22,7 +24,7 @@ mod shelf;
 mod tests;
 mod watch;
 
-pub use contracts::{ContractSource, Unknown};
+pub use contracts::{ContractSource, Proven, Unknown};
 pub use error::NodeError;
 pub use run::{Config, Node, Offer};
 pub use shelf::Shelf;

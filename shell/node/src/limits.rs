@@ -12,6 +12,18 @@ pub(crate) const CONTRACT_RETRY: Duration = Duration::from_millis(250);
 /// Contracts kept in memory; about 4 KiB each at most. Past it the oldest are dropped.
 pub(crate) const CONTRACTS_MAX: usize = 1024;
 
+/// Contracts asked for in one call.
+pub(crate) const CONTRACTS_AT_ONCE: usize = 256;
+/// Between two looks for contracts that are due to be read: costs nothing if none is.
+pub(crate) const KEEP_LOOK: Duration = Duration::from_secs(1);
+/// A contract whose shards are held is read at least so often: one that was cancelled takes space
+/// no longer than this. A node with 10,000 contracts asks for 17 of them a second.
+pub(crate) const KEEP_LOOK_MAX: Duration = Duration::from_secs(600);
+/// Between two looks whether workloads ask for this node, one read each: at least and at most.
+pub(crate) const DECLINE_LOOK_MIN: Duration = Duration::from_secs(1);
+/// See [`DECLINE_LOOK_MIN`].
+pub(crate) const DECLINE_LOOK_MAX: Duration = Duration::from_secs(30);
+
 /// What a place may hold beyond the plain bytes of its contract's share: headers, metadata packs
 /// and padding. Half as much again, and 8 MiB so that a small contract is not hit by one pack.
 pub(crate) const ALLOWANCE_DIVISOR: u64 = 2;

@@ -8,22 +8,22 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use acre_capacity::message::{Answer, Refusal};
-use acre_chain::LedgerClient;
+use acre_chain::{ClientError, LedgerClient};
 use acre_crypto::SigningKey;
-use acre_ledger::{Capacity, Contract, Genesis, SignedJoinToken};
+use acre_ledger::{Capacity, Genesis, Lookup, SignedJoinToken};
 use acre_net::rpc::{Caller, Message, Server, Services, serve};
 use acre_net::{Endpoint, Service, StaticBook};
 use acre_types::{Bytes, ContractId, Country, NodeId, PublicKey};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
-use crate::contracts::{ContractSource, Unknown};
+use crate::contracts::{ContractSource, Proven, Unknown};
 use crate::error::NodeError;
 use crate::plots::{Keeper, Plots};
 use crate::prover::{Audience, Prover};
 use crate::rules::rules;
 use crate::shelf::Shelf;
 use crate::watch::{self, Watch};
-use crate::{housekeeping, register};
+use crate::{decline, housekeeping, keep, register};
 
 /// The service that a node offers.
 const SHARD: Service = Service::new(acre_store::protocol::SERVICE);
@@ -69,8 +69,8 @@ pub struct Node {
     id: NodeId,
     address: SocketAddr,
     server: Server,
-    housekeeping: JoinHandle<()>,
-    watch: JoinHandle<()>,
+    /// What runs beside serving, for as long as the node does.
+    beside: JoinSet<()>,
     /// Ends its thread when dropped.
     _plots: Keeper,
 }
@@ -87,15 +87,24 @@ async fn prove(prover: Option<Arc<Prover>>, peer: PublicKey, message: Message) -
 }
 
 impl ContractSource for LedgerClient {
-    fn contract<'a>(
+    fn contracts<'a>(
         &'a self,
-        id: ContractId,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Contract>, Unknown>> + Send + 'a>> {
+        ids: &'a [ContractId],
+    ) -> Pin<Box<dyn Future<Output = Result<Proven, Unknown>> + Send + 'a>> {
         Box::pin(async move {
-            Self::contract(self, id).await.map_err(|error| {
-                tracing::warn!(%error, contract = %id, "a contract could not be read");
+            let keys: Vec<_> = ids.iter().map(Lookup::key).collect();
+            let unknown = |error: ClientError| {
+                tracing::warn!(%error, "contracts could not be read");
                 Unknown
-            })
+            };
+            let snapshot = self.snapshot(&keys).await.map_err(unknown)?;
+            let shown = ids.iter().take(snapshot.len());
+            let contracts = shown.map(|id| snapshot.read(id)).collect::<Result<_, _>>();
+            let contracts = contracts.map_err(|error| {
+                tracing::warn!(%error, "a contract could not be read");
+                Unknown
+            })?;
+            Ok(Proven { at: snapshot.block.time, contracts })
         })
     }
 }
@@ -137,11 +146,17 @@ impl Node {
         // Shards that are here can be read even while no validator answers.
         let server = serve(&endpoint, services);
         register::register(&ledger, &key, &offer, &address.to_string(), token.as_ref()).await?;
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&shelf)));
-        let rules = match ledger.parameters().await {
-            Ok(parameters) => rules(&parameters.capacity),
-            Err(_) => rules(&genesis.parameters.capacity),
+        let mut beside = JoinSet::new();
+        beside.spawn(housekeeping::run(Arc::clone(&shelf)));
+        beside.spawn(keep::run(Arc::clone(&shelf)));
+        let capacity_rules = match ledger.parameters().await {
+            Ok(parameters) => parameters.capacity,
+            Err(_) => genesis.parameters.capacity.clone(),
         };
+        let pause = decline::pause(Duration::from_millis(capacity_rules.epoch_ms));
+        let own = SigningKey::from_seed(key.seed().duplicate());
+        beside.spawn(decline::run(ledger.clone(), own, pause));
+        let rules = rules(&capacity_rules);
         rules.check().map_err(NodeError::Rules)?;
         let made = Plots::open(&dir.join("plots"), id, rules.plot).map_err(NodeError::Plots)?;
         let (made, log) = (Arc::new(made), shelf.log().clone());
@@ -156,8 +171,8 @@ impl Node {
         // Set once, here.
         let _ = prover.set(Arc::new(made));
         let caller = Caller::new(endpoint, WITNESS);
-        let watch = tokio::spawn(watch::run(Watch { ledger, key, book, caller, rules, audience }));
-        Ok(Self { id, address, server, housekeeping, watch, _plots: plots })
+        beside.spawn(watch::run(Watch { ledger, key, book, caller, rules, audience }));
+        Ok(Self { id, address, server, beside, _plots: plots })
     }
 
     /// Its key.
@@ -173,9 +188,8 @@ impl Node {
     }
 
     /// Answers what it has taken and stops.
-    pub async fn stop(self) {
-        self.housekeeping.abort();
-        self.watch.abort();
+    pub async fn stop(mut self) {
+        self.beside.abort_all();
         self.server.shutdown(GRACE).await;
     }
 }

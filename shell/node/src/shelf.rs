@@ -3,6 +3,7 @@
 //! Order of checks: what costs nothing, then the ledger, then the signature, then the body's hash,
 //! then the disk. A request may be repeated at will.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,7 +22,7 @@ use acre_store::shard::{ShardHeader, ShardId};
 use acre_types::{Bytes, ContractId, NodeId, PackId, Text, UnixMs};
 use tokio::sync::oneshot;
 
-use crate::contracts::{ContractSource, Contracts, Unknown};
+use crate::contracts::{ContractSource, Contracts, Read, Unknown};
 use crate::error::NodeError;
 use crate::inventory::{Inventory, Meaning, head_key, meaning, shard_key};
 use crate::limits::{ALLOWANCE_BYTES, ALLOWANCE_DIVISOR};
@@ -37,6 +38,8 @@ pub struct Shelf {
     key: SigningKey,
     contracts: Contracts,
     inventory: Mutex<Inventory>,
+    /// Contracts that are only kept: past being frozen, and neither read nor written.
+    archived: Mutex<BTreeSet<ContractId>>,
     /// One head is compared and replaced at a time.
     heads: tokio::sync::Mutex<()>,
     capacity: Bytes,
@@ -57,7 +60,8 @@ impl Shelf {
         let log = ShardLog::open(dir, config).map_err(NodeError::Log)?;
         let inventory = Mutex::new(Inventory::of(&log));
         let heads = tokio::sync::Mutex::new(());
-        Ok(Self { log, key, contracts: Contracts::new(source), inventory, heads, capacity })
+        let (contracts, archived) = (Contracts::new(source), Mutex::default());
+        Ok(Self { log, key, contracts, inventory, archived, heads, capacity })
     }
 
     /// The log, for housekeeping.
@@ -98,16 +102,16 @@ impl Shelf {
     /// The contract if it is live and names this node.
     async fn contract(&self, id: ContractId) -> Result<Arc<Contract>, Refusal> {
         let me = NodeId::from(self.key.public());
-        let admit = |contract: Result<Option<Arc<Contract>>, Unknown>| {
-            let contract = contract.map_err(|Unknown| Refusal::Busy)?;
-            let contract = contract.ok_or(Refusal::NoSuchContract(id))?;
-            if !storage(&contract)?.places.contains(&me) {
+        let admit = |read: Result<Option<Read>, Unknown>| {
+            let read = read.map_err(|Unknown| Refusal::Busy)?;
+            let read = read.ok_or(Refusal::NoSuchContract(id))?;
+            if !storage(&read.contract)?.places.contains(&me) {
                 return Err(Refusal::NotMyContract(id));
             }
-            if contract.status(now()) != ContractStatus::Live {
+            if read.status() != ContractStatus::Live {
                 return Err(Refusal::ContractEnded(id));
             }
-            Ok(contract)
+            Ok(read.contract)
         };
         match admit(self.contracts.get(id).await) {
             Ok(contract) => Ok(contract),
@@ -150,7 +154,7 @@ impl Shelf {
             return Ok(());
         }
         let contract = self.contracts.again(id).await.map_err(|Unknown| Refusal::Busy)?;
-        let paid = contract.as_deref().and_then(Contract::storage).map_or(0, allowance);
+        let paid = contract.as_ref().and_then(|read| read.contract.storage()).map_or(0, allowance);
         if wanted <= paid {
             return Ok(());
         }
@@ -164,6 +168,7 @@ impl Shelf {
         length: u32,
     ) -> Result<(Reply, Body), Refusal> {
         let key = self.find(shard)?;
+        self.check_readable(&shard.pack).await?;
         let log = self.log.clone();
         let read = move || -> Result<Option<(Body, Body)>, acre_disk::Error> {
             let Some(size) = log.size_of(&key) else { return Ok(None) };
@@ -182,6 +187,77 @@ impl Shelf {
             return Err(Refusal::BadRange { shard_bytes });
         }
         Ok((Reply::Shard { pack_bytes: header.pack().pack_bytes() }, body))
+    }
+
+    /// What is archived is read again only after its owner extended the contract.
+    async fn check_readable(&self, pack: &PackId) -> Result<(), Refusal> {
+        let Some(id) = self.inventory().contract_of(pack) else { return Ok(()) };
+        if !self.archived().contains(&id) {
+            return Ok(());
+        }
+        let read = self.contracts.again(id).await.map_err(|Unknown| Refusal::Busy)?;
+        self.note(id, read.as_ref());
+        if self.archived().contains(&id) { Err(Refusal::ContractEnded(id)) } else { Ok(()) }
+    }
+
+    fn archived(&self) -> MutexGuard<'_, BTreeSet<ContractId>> {
+        self.archived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers whether a contract is archived.
+    pub(crate) fn note(&self, id: ContractId, read: Option<&Read>) {
+        let is_archived =
+            read.is_some_and(|read| matches!(read.status(), ContractStatus::Archived { .. }));
+        let mut archived = self.archived();
+        if is_archived {
+            archived.insert(id);
+        } else {
+            archived.remove(&id);
+        }
+    }
+
+    /// Contracts for which anything is held.
+    pub(crate) fn held(&self) -> BTreeSet<ContractId> {
+        self.inventory().contracts()
+    }
+
+    /// As [`Contracts::first`].
+    pub(crate) async fn read_first(
+        &self,
+        ids: &[ContractId],
+    ) -> Result<Vec<Option<Read>>, Unknown> {
+        self.contracts.first(ids).await
+    }
+
+    /// Deletes all that is held for a contract: its shards, then its head. Says how many records
+    /// there were. Interrupted, it leaves what a second call deletes.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub(crate) async fn forget(&self, id: ContractId) -> Result<u64, Refusal> {
+        let mut records = 0_u64;
+        loop {
+            let keys = self.log.keys(prefix(id, PackId([0; 16])).as_ref(), SHARD_IDS_MAX);
+            let ours: Vec<_> = (keys.iter())
+                .map_while(|key| shard_of(key).filter(|(of, _)| *of == id).map(|(_, s)| (*key, s)))
+                .collect();
+            if ours.is_empty() {
+                break;
+            }
+            for (key, shard) in ours {
+                self.remove(key, id, shard.pack).await?;
+                records = records.saturating_add(1);
+            }
+        }
+        let _one_at_a_time = self.heads.lock().await;
+        let head = head_key(id);
+        if self.log.contains(&head) {
+            self.delete_record(head).await?;
+            records = records.saturating_add(1);
+        }
+        self.inventory().remove_head(id);
+        self.archived().remove(&id);
+        Ok(records)
     }
 
     async fn header(&self, shard: ShardId) -> Result<Reply, Refusal> {
@@ -248,7 +324,7 @@ impl Shelf {
     async fn delete(&self, signed: SignedDelete) -> Result<Reply, Refusal> {
         let id = signed.delete.contract;
         let contract = self.contracts.get(id).await.map_err(|Unknown| Refusal::Busy)?;
-        let contract = contract.ok_or(Refusal::NoSuchContract(id))?;
+        let contract = contract.ok_or(Refusal::NoSuchContract(id))?.contract;
         signed.verify(&storage(&contract)?.writer).map_err(|_| Refusal::BadSignature)?;
         let mut shards = 0_u32;
         for pack in signed.delete.packs.iter() {
@@ -273,11 +349,8 @@ impl Shelf {
         {
             return Ok(Reply::HeadIs(Some(held.clone())));
         }
-        let is_first = held.is_none();
         self.write(head_key(id), Vec::new(), acre_codec::encode(&head).into()).await?;
-        if is_first {
-            self.inventory().heads += 1;
-        }
+        self.inventory().add_head(id);
         Ok(Reply::HeadIs(Some(head)))
     }
 
@@ -300,7 +373,7 @@ impl Shelf {
             used: Bytes(stats.used_bytes),
             free: Bytes(stats.free_bytes),
             shards: inventory.shards(),
-            heads: inventory.heads,
+            heads: inventory.heads(),
             mode: if stats.free_bytes == 0 { NodeMode::ReadOnly } else { NodeMode::Open },
         }
     }
@@ -355,13 +428,18 @@ impl Shelf {
 
     async fn remove(&self, key: Key, contract: ContractId, pack: PackId) -> Result<(), Refusal> {
         let bytes = self.log.size_of(&key).map_or(0, |size| size.disk_bytes);
+        self.delete_record(key).await?;
+        self.inventory().remove(contract, pack, bytes);
+        Ok(())
+    }
+
+    /// Returns once the record is gone for good.
+    async fn delete_record(&self, key: Key) -> Result<(), Refusal> {
         let (tell, told) = oneshot::channel();
         self.log.delete_with(key, move |result| {
             let _ = tell.send(result);
         });
-        told.await.map_err(|_| Refusal::Failed)?.map_err(refusal)?;
-        self.inventory().remove(contract, pack, bytes);
-        Ok(())
+        told.await.map_err(|_| Refusal::Failed)?.map_err(refusal)
     }
 }
 

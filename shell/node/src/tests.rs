@@ -14,35 +14,46 @@ use acre_store::protocol::{Delete, Refusal, Reply, Request, Rest, decode_reply};
 use acre_store::shard::{PackClass, PackHeader, PackParts, ShardHeader, ShardId};
 use acre_types::{Amount, Bytes, ContractId, NodeId, PackId, Profile, UnixMs};
 
-use crate::{ContractSource, Shelf, Unknown};
+use crate::{ContractSource, Proven, Shelf, Unknown};
 
 /// The ledger as a table.
-#[derive(Default)]
-struct Ledger(Mutex<BTreeMap<ContractId, Contract>>);
+pub(crate) struct Ledger {
+    pub(crate) contracts: Mutex<BTreeMap<ContractId, Contract>>,
+    /// Time of its newest block; `None` while nobody answers.
+    pub(crate) time: Mutex<Option<UnixMs>>,
+}
 
 impl ContractSource for Ledger {
-    fn contract<'a>(
+    fn contracts<'a>(
         &'a self,
-        id: ContractId,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Contract>, Unknown>> + Send + 'a>> {
-        Box::pin(async move { Ok(self.0.lock().unwrap().get(&id).cloned()) })
+        ids: &'a [ContractId],
+    ) -> Pin<Box<dyn Future<Output = Result<Proven, Unknown>> + Send + 'a>> {
+        Box::pin(async move {
+            let at = self.time.lock().unwrap().ok_or(Unknown)?;
+            let known = self.contracts.lock().unwrap();
+            // Two at a time, as a real one may give fewer than asked for.
+            let contracts = ids.iter().take(2).map(|id| known.get(id).cloned()).collect();
+            Ok(Proven { at, contracts })
+        })
     }
 }
 
-struct Bench {
-    shelf: Shelf,
-    writer: SigningKey,
+pub(crate) struct Bench {
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) writer: SigningKey,
     folder: tempfile::TempDir,
 }
 
-const CONTRACT: ContractId = ContractId(7);
-const CAPACITY: Bytes = Bytes(64 << 20);
+pub(crate) const CONTRACT: ContractId = ContractId(7);
+/// Time of the ledger.
+pub(crate) const NOW: UnixMs = UnixMs(1_000_000);
+pub(crate) const CAPACITY: Bytes = Bytes(64 << 20);
 
-fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(Secret::new([seed; 32]))
 }
 
-fn contract(bytes: Bytes) -> Contract {
+pub(crate) fn contract(bytes: Bytes) -> Contract {
     at(key(1).public().into(), bytes)
 }
 
@@ -73,23 +84,27 @@ fn at(node: NodeId, bytes: Bytes) -> Contract {
     }
 }
 
-fn source(contract: Contract) -> Arc<Ledger> {
-    Arc::new(Ledger(Mutex::new([(contract.id, contract)].into())))
+pub(crate) fn source(contract: Contract) -> Arc<Ledger> {
+    let contracts = Mutex::new([(contract.id, contract)].into());
+    Arc::new(Ledger { contracts, time: Mutex::new(Some(NOW)) })
 }
 
 impl Bench {
-    fn new(contract: Contract) -> Self {
+    pub(crate) fn new(contract: Contract) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path(), CAPACITY, key(1), source(contract)).unwrap();
-        Self { shelf, writer: key(2), folder }
+        Self::on(folder, source(contract))
     }
 
-    fn reopened(self) -> Self {
+    pub(crate) fn on(folder: tempfile::TempDir, ledger: Arc<Ledger>) -> Self {
+        let shelf = Shelf::open(folder.path(), CAPACITY, key(1), ledger).unwrap();
+        Self { shelf: Arc::new(shelf), writer: key(2), folder }
+    }
+
+    pub(crate) fn reopened(self) -> Self {
         let Self { shelf, writer, folder } = self;
         drop(shelf);
-        let source = source(contract(Bytes(1 << 20)));
-        let shelf = Shelf::open(folder.path(), CAPACITY, key(1), source).unwrap();
-        Self { shelf, writer, folder }
+        let shelf = Shelf::open(folder.path(), CAPACITY, key(1), source(contract(Bytes(1 << 20))));
+        Self { shelf: Arc::new(shelf.unwrap()), writer, folder }
     }
 
     async fn ask_with(&self, request: Request, body: &[u8]) -> (Reply, Vec<u8>) {
@@ -98,17 +113,17 @@ impl Bench {
         (decode_reply(&reply.meta).unwrap(), reply.body.to_vec())
     }
 
-    async fn ask(&self, request: Request) -> Reply {
+    pub(crate) async fn ask(&self, request: Request) -> Reply {
         self.ask_with(request, b"").await.0
     }
 
-    async fn put(&self, shard: &(ShardHeader, Vec<u8>)) -> Reply {
+    pub(crate) async fn put(&self, shard: &(ShardHeader, Vec<u8>)) -> Reply {
         self.ask_with(Request::Put(shard.0.clone()), &shard.1).await.0
     }
 }
 
 /// Shard `index` of a pack whose bodies are filled with a byte.
-fn shard(
+pub(crate) fn shard(
     writer: &SigningKey,
     contract: ContractId,
     pack: u8,
@@ -129,7 +144,7 @@ fn shard(
     (ShardHeader::new(header, signature, position).unwrap(), body(position.get()))
 }
 
-fn id(pack: u8, index: usize) -> ShardId {
+pub(crate) fn id(pack: u8, index: usize) -> ShardId {
     ShardId { pack: PackId([pack; 16]), index: Profile::Tiny.shard(index).unwrap() }
 }
 
@@ -258,8 +273,7 @@ async fn refuses_more_than_the_contract_pays_for_until_it_grows() {
     let small = contract(Bytes(2));
     let ledger = source(small);
     let folder = tempfile::tempdir().unwrap();
-    let shelf = Shelf::open(folder.path(), CAPACITY, key(1), ledger).unwrap();
-    let bench = Bench { shelf, writer: key(2), folder };
+    let bench = Bench::on(folder, ledger);
     let big = |pack: u8| {
         let body = vec![pack; 256 * 1024];
         let parts = PackParts {
@@ -291,7 +305,7 @@ async fn full_node_refuses_writes_and_still_reads_and_deletes() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = source(contract(Bytes(1 << 40)));
     let shelf = Shelf::open(folder.path(), Bytes(8 << 20), key(1), ledger).unwrap();
-    let bench = Bench { shelf, writer: key(2), folder };
+    let bench = Bench { shelf: Arc::new(shelf), writer: key(2), folder };
     let mut stored = 0_u32;
     let refused = loop {
         let body = vec![1; 256 * 1024];

@@ -276,10 +276,10 @@ async fn check_header(shared: &Shared, node: NodeId, opening: &Opening) -> Heade
         Ok(None) => return HeaderCheck::Refused,
         Err(Unknown) => return HeaderCheck::Unknown,
     };
-    let Some(storage) = paid.storage() else { return HeaderCheck::Refused };
+    let Some(storage) = paid.contract.storage() else { return HeaderCheck::Refused };
     // What is frozen or archived is still to be kept.
     let is_kept = matches!(
-        paid.status(unix_now()),
+        paid.status(),
         ContractStatus::Live | ContractStatus::Frozen { .. } | ContractStatus::Archived { .. }
     );
     let is_good =
