@@ -1,0 +1,152 @@
+//! Words about nodes and farms.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Run;
+
+#[derive(Subcommand)]
+pub(crate) enum Node {
+    /// Run a node from its directory.
+    Run(Run),
+    /// Prepare a directory for a node of a farm, with that farm's token.
+    Join(Join),
+    /// All nodes on the ledger.
+    List,
+    /// One node.
+    Show {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Kill a node of the local grid, as a power cut would (it stays dead until `start`).
+    Stop {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Start a stopped node of the local grid.
+    Start {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The node's directory, to be made.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// A file with the farm-signed token (`acre farm token`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// A local grid's home, or its genesis file.
+    #[arg(long, value_name = "GRID")]
+    pub(crate) grid: PathBuf,
+    /// Where the node stands.
+    #[arg(long)]
+    pub(crate) site: String,
+    /// Two capital letters.
+    #[arg(long)]
+    pub(crate) country: acre_types::Country,
+    /// Space to offer.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) capacity: acre_types::Bytes,
+    /// Address and port to listen on.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Farm {
+    /// Register a farm that this account owns.
+    Create {
+        /// Its name.
+        name: String,
+    },
+    /// All farms, or one.
+    Show {
+        /// Its number.
+        id: Option<acre_types::FarmId>,
+    },
+    /// Sign a token with which a node may join.
+    Token {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
+    /// What each node of a farm earned and why, every receipt computed again.
+    Explain {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// How many periods back.
+        #[arg(long, default_value_t = 12)]
+        periods: u64,
+    },
+    /// Have every period that is over paid to the farm.
+    Claim {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
+    /// What a farm that you think of would earn, year by year, by the code that mints.
+    Simulate(Simulate),
+}
+
+/// A farming policy by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PolicyName {
+    /// By units and time.
+    Standard,
+    /// 75 tokens for 2 TB over the first year, and 3 a year.
+    Seed2017,
+}
+
+#[derive(Args)]
+pub(crate) struct Simulate {
+    /// Nodes, all alike.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) nodes: u32,
+    /// Logical processors of a node.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) cores: u32,
+    /// Memory of a node.
+    #[arg(long, default_value = "8GiB", value_name = "SIZE")]
+    pub(crate) memory: acre_types::Bytes,
+    /// Fast storage of a node.
+    #[arg(long, default_value = "500GB", value_name = "SIZE")]
+    pub(crate) ssd: acre_types::Bytes,
+    /// Slow storage of a node.
+    #[arg(long, default_value = "2TB", value_name = "SIZE")]
+    pub(crate) hdd: acre_types::Bytes,
+    /// Public traffic of a node a month.
+    #[arg(long, default_value = "0", value_name = "SIZE")]
+    pub(crate) traffic: acre_types::Bytes,
+    /// Public IPv4 addresses of a node.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) ipv4: u32,
+    /// The policy that nodes register under.
+    #[arg(long, value_enum, default_value_t = PolicyName::Standard)]
+    pub(crate) policy: PolicyName,
+    /// The farm is certified.
+    #[arg(long)]
+    pub(crate) certified: bool,
+    /// Share of the time that nodes are up, in permille.
+    #[arg(long, default_value_t = 990, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub(crate) uptime_permille: u16,
+    /// Price of a TFT in USD when the nodes register.
+    #[arg(long, default_value = "0.08", value_name = "USD")]
+    pub(crate) price: String,
+    /// Price in USD at which a TFT is sold [default: as --price].
+    #[arg(long, value_name = "USD")]
+    pub(crate) market: Option<String>,
+    /// Power that a node draws.
+    #[arg(long, default_value_t = 15)]
+    pub(crate) watts: u32,
+    /// Price of a kilowatt hour in USD.
+    #[arg(long, default_value = "0.25", value_name = "USD")]
+    pub(crate) kwh: String,
+    /// Price of a node in USD.
+    #[arg(long, default_value = "0", value_name = "USD")]
+    pub(crate) hardware: String,
+    /// Years to look ahead.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) years: u8,
+}
