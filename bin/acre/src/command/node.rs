@@ -1,6 +1,6 @@
 //! `acre node list|show|join`.
 
-use acre_ledger::{Node, SignedJoinToken};
+use acre_ledger::{EpochState, Node, SignedJoinToken, TheEpoch};
 use acre_types::{Bytes, NodeId};
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ pub(crate) async fn list(home: &Home, out: &Output) -> Outcome {
     let values: Vec<Value> = nodes.iter().map(|(id, node)| show::named_node(*id, node)).collect();
     out.data(&json!({ "nodes": values }), || {
         let head = format!(
-            "{:<10} {:<9} {:<22} {:>12} {:>12}  {:>5}",
-            "NODE", "STATE", "SITE", "OFFERED", "RESERVED", "FARM"
+            "{:<10} {:<9} {:<22} {:>12} {:>12} {:>12} {:>7}  {:>5}",
+            "NODE", "STATE", "SITE", "OFFERED", "PROVEN", "RESERVED", "UP", "FARM"
         );
         let lines = nodes.iter().map(|(id, node)| line(*id, node));
         std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
@@ -30,19 +30,36 @@ pub(crate) async fn list(home: &Home, out: &Output) -> Outcome {
 fn line(id: NodeId, node: &Node) -> String {
     let id: String = id.to_string().chars().take(8).collect();
     let site = format!("{}, {}", node.site, node.country);
-    let (offered, reserved) =
-        (node.capacity.storage.to_string(), node.reserved.storage.to_string());
+    let [offered, proven, reserved] =
+        [node.capacity.storage, node.proven().storage, node.reserved.storage]
+            .map(|bytes| bytes.to_string());
     let state = show::node_state(node.state);
-    format!("{id:<10} {state:<9} {site:<22} {offered:>12} {reserved:>12}  {:>5}", node.farm)
+    let up = uptime(node);
+    let farm = node.farm;
+    format!(
+        "{id:<10} {state:<9} {site:<22} {offered:>12} {proven:>12} {reserved:>12} {up:>7}  {farm:>5}"
+    )
+}
+
+/// The share of its due time for which a node was up, by its witnesses; nothing counted yet: `-`.
+fn uptime(node: &Node) -> String {
+    let permille = u128::from(node.record.up) * 1000;
+    match permille.checked_div(u128::from(node.record.due)) {
+        Some(permille) => format!("{}.{} %", permille / 10, permille % 10),
+        None => "-".to_owned(),
+    }
 }
 
 pub(crate) async fn show(home: &Home, id: &str, out: &Output) -> Outcome {
-    let nodes = reader(home).await?.nodes().await.map_err(failure)?;
+    let ledger = reader(home).await?;
+    let nodes = ledger.nodes().await.map_err(failure)?;
     let mut found = nodes.iter().filter(|(known, _)| known.to_string().starts_with(id));
     let (first, second) = (found.next(), found.next());
     match (first, second) {
         (Some((id, node)), None) => {
-            let value = show::named_node(*id, node);
+            let epoch = ledger.read(&TheEpoch).await.map_err(failure)?;
+            let epoch = epoch.ok_or_else(|| Failure::new(Code::Damaged, "there is no epoch"))?;
+            let value = described(*id, node, &epoch, &nodes);
             out.data(&value, || show::lines(&value));
             Ok(())
         }
@@ -55,6 +72,25 @@ pub(crate) async fn show(home: &Home, id: &str, out: &Output) -> Outcome {
             Err(Failure::new(Code::Usage, what).hint("write more of the id").into())
         }
     }
+}
+
+/// A node with its uptime, who watches it in the epoch that runs, and whom it watches.
+fn described(id: NodeId, node: &Node, epoch: &EpochState, nodes: &[(NodeId, Node)]) -> Value {
+    let mut value = show::named_node(id, node);
+    let assignment = epoch.assignment();
+    let ids = |indexes: Vec<u32>| -> Vec<NodeId> {
+        let at = |index: &u32| nodes.get(usize::try_from(*index).ok()?).map(|(id, _)| *id);
+        indexes.iter().filter_map(at).collect()
+    };
+    // None of either for one that registered in this epoch.
+    let watched_by = ids(assignment.witnesses_of(node.index));
+    let watches = ids(assignment.duties_of(node.index));
+    let permille = (u128::from(node.record.up) * 1000).checked_div(node.record.due.into());
+    value["uptime_permille"] = json!(permille);
+    value["epoch"] = json!(epoch.number);
+    value["watched_by"] = json!(watched_by);
+    value["watches"] = json!(watches);
+    value
 }
 
 /// Makes the directory of a node that `acre node run` then runs.
