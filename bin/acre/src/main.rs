@@ -11,6 +11,7 @@ mod home;
 mod output;
 mod random;
 mod role;
+mod setting;
 mod tour;
 
 use std::process::ExitCode;

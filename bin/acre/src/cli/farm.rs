@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use acre_types::Amount;
 use clap::{Args, Subcommand};
 
 use super::Run;
@@ -86,8 +87,57 @@ pub(crate) enum Farm {
         /// The farm's number.
         id: acre_types::FarmId,
     },
+    /// Add to what a farm has at stake: tenants are paid from it for nodes that were down.
+    Stake {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// In TFT, as in 12.5.
+        amount: Amount,
+    },
+    /// Ask for part of a farm's stake; it comes back some epochs later, by `collect`.
+    Unstake {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// In TFT, as in 12.5.
+        amount: Amount,
+    },
+    /// Have what is due of a farm's stake paid back to its owner.
+    Collect {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
+    /// Who shares what a farm earns.
+    #[command(subcommand)]
+    Members(FarmMembers),
     /// What a farm that you think of would earn, year by year, by the code that mints.
     Simulate(Simulate),
+}
+
+/// Who shares what a farm earns: a cooperative.
+#[derive(Subcommand)]
+pub(crate) enum FarmMembers {
+    /// Say who shall share what a farm earns, and in which parts. In effect once all have accepted
+    /// who are members now or shall be.
+    Propose {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// The whole new list, as in ACCOUNT=3; none to pay the farm's payout account again.
+        #[arg(value_name = "ACCOUNT=PARTS")]
+        members: Vec<String>,
+    },
+    /// Accept what was proposed.
+    Accept {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// The list that you agree to; another one is not accepted [default: what is proposed now].
+        #[arg(value_name = "ACCOUNT=PARTS")]
+        members: Vec<String>,
+    },
+    /// Who shares now, what is proposed, and who has still to accept.
+    Show {
+        /// The farm's number.
+        id: acre_types::FarmId,
+    },
 }
 
 /// A farming policy by its name.

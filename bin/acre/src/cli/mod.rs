@@ -4,15 +4,17 @@ mod farm;
 mod grid;
 mod person;
 mod storage;
+mod vote;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use farm::{Farm, Join, Node, PolicyName, Simulate};
+pub(crate) use farm::{Farm, FarmMembers, Join, Node, PolicyName, Simulate};
 pub(crate) use grid::{Admit, Grid, Kind, Ledger, NewGrid, NewValidator, Proof, Validator};
 pub(crate) use person::{Contract, Id, Wallet};
 pub(crate) use storage::{Explain, Get, Ls, Mv, Put, Repair, Rm};
+pub(crate) use vote::{Admitted, Cast, Change, Propose, Side as VoteSide, Vote};
 
 /// A cloud that its users own.
 #[derive(Parser)]
@@ -74,6 +76,9 @@ pub(crate) enum Command {
     /// What is reserved and paid.
     #[command(subcommand)]
     Contract(Contract),
+    /// Votes: how a grid changes its own settings.
+    #[command(subcommand)]
+    Vote(Vote),
     /// Grids of one's own.
     #[command(subcommand)]
     Grid(Grid),
@@ -133,6 +138,9 @@ pub(crate) struct Up {
     /// Space that each node offers.
     #[arg(long, default_value = "64GiB", value_name = "SIZE")]
     pub(crate) capacity: acre_types::Bytes,
+    /// A setting of a new grid other than usual, as `acre vote settings` names them.
+    #[arg(long = "set", value_name = "SETTING=VALUE", hide = true)]
+    pub(crate) settings: Vec<String>,
     /// Return when the grid is ready and leave it running.
     #[arg(long)]
     pub(crate) detach: bool,

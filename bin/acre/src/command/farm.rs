@@ -2,13 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use acre_ledger::{Action, JoinToken, SignedJoinToken};
+use acre_chain::LedgerClient;
+use acre_ledger::{Action, Farm, JoinToken, SignedJoinToken};
 use acre_types::{FarmId, Text, UnixMs};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
-use super::show;
-use crate::cli::Farm;
+use super::{show, stake};
+use crate::cli::Farm as Command;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
@@ -16,14 +17,24 @@ use crate::output::Output;
 /// How long a token may be used: time to carry it to a box and boot that.
 const TOKEN_LIFE_MS: u64 = 7 * 24 * 3600 * 1000;
 
-pub(crate) async fn run(home: &Home, command: Farm, out: &Output) -> Outcome {
+pub(crate) async fn run(home: &Home, command: Command, out: &Output) -> Outcome {
     match command {
-        Farm::Create { name } => create(home, &name, out).await,
-        Farm::Show { id } => list(home, id, out).await,
-        Farm::Token { id } => token(home, id, out).await,
-        Farm::Explain { id, periods } => super::reward::explain(home, id, periods, out).await,
-        Farm::Claim { id } => super::reward::claim(home, id, out).await,
-        Farm::Simulate(options) => super::plan::run(&options, out),
+        Command::Create { name } => create(home, &name, out).await,
+        Command::Show { id } => list(home, id, out).await,
+        Command::Token { id } => token(home, id, out).await,
+        Command::Explain { id, periods } => super::reward::explain(home, id, periods, out).await,
+        Command::Claim { id } => super::reward::claim(home, id, out).await,
+        Command::Stake { id, amount } => {
+            stake::change(home, id, Action::StakeFarm { farm: id, amount }, out).await
+        }
+        Command::Unstake { id, amount } => {
+            stake::change(home, id, Action::UnstakeFarm { farm: id, amount }, out).await
+        }
+        Command::Collect { id } => {
+            stake::change(home, id, Action::CollectFarmStake { farm: id }, out).await
+        }
+        Command::Members(command) => stake::members(home, command, out).await,
+        Command::Simulate(options) => super::plan::run(&options, out),
     }
 }
 
@@ -46,30 +57,35 @@ async fn list(home: &Home, id: Option<FarmId>, out: &Output) -> Outcome {
     let ledger = reader(home).await?;
     let farms = match id {
         None => ledger.farms().await.map_err(failure)?,
-        Some(id) => {
-            let missing = || Failure::new(Code::NotFound, format!("there is no farm {id}"));
-            let farm = ledger.farm(id).await.map_err(failure)?.ok_or_else(missing)?;
-            vec![(id, farm)]
-        }
+        Some(id) => vec![(id, find(&ledger, id).await?)],
     };
     let values: Vec<Value> =
         farms.iter().map(|(id, farm)| show::numbered_farm(*id, farm)).collect();
-    out.data(&json!({ "farms": values }), || {
-        let mut lines = vec![format!("{:>5}  {:<24} {}", "FARM", "NAME", "OWNER")];
-        for (id, farm) in &farms {
-            lines.push(format!("{id:>5}  {:<24} {}…", farm.name, show::short(farm.owner)));
+    out.data(&json!({ "farms": values }), || match (&id, farms.as_slice()) {
+        (Some(id), [(_, farm)]) => stake::describe(*id, farm),
+        _ => {
+            let head = format!("{:>5}  {:<24} {:<17} {:>16}", "FARM", "NAME", "OWNER", "STAKE");
+            let lines = farms.iter().map(|(id, farm)| {
+                let (owner, stake) = (show::short(farm.owner), farm.stake.to_string());
+                format!("{id:>5}  {:<24} {owner}… {stake:>16}", farm.name)
+            });
+            std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
         }
-        lines.join("\n")
     });
     Ok(())
+}
+
+/// A farm that must be there.
+pub(super) async fn find(ledger: &LedgerClient, id: FarmId) -> Outcome<Farm> {
+    let missing =
+        || Failure::new(Code::NotFound, format!("there is no farm {id}")).hint("acre farm show");
+    Ok(ledger.farm(id).await.map_err(failure)?.ok_or_else(missing)?)
 }
 
 /// Prints a bearer token in hexadecimal: for one file, carried to one box.
 async fn token(home: &Home, id: FarmId, out: &Output) -> Outcome {
     let person = Person::of(home).await?;
-    let farm = person.ledger.farm(id).await.map_err(failure)?;
-    let farm =
-        farm.ok_or_else(|| Failure::new(Code::NotFound, format!("there is no farm {id}")))?;
+    let farm = find(&person.ledger, id).await?;
     if farm.owner != person.account() {
         let what = format!("farm {id} belongs to another account");
         return Err(Failure::new(Code::Denied, what).state("no token was signed").into());

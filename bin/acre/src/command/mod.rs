@@ -12,8 +12,10 @@ mod plan;
 mod proof;
 mod reward;
 mod show;
+mod stake;
 pub(crate) mod storage;
 mod validator;
+mod vote;
 mod wallet;
 
 use acre_client::RepairMode;
@@ -42,6 +44,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Wallet(command) => wallet::run(&home, command, out).await,
         Command::Ledger(command) => ledger::run(&home, command, out).await,
         Command::Contract(command) => contract::run(&home, command, out).await,
+        Command::Vote(command) => vote::run(&home, command, out).await,
         Command::Grid(cli::Grid::New(new)) => grid::new(&new, out),
         Command::Validator(cli::Validator::New(new)) => grid::validator(&new, out),
         Command::Proof(command) => proof::run(&home, command, out).await,

@@ -1,7 +1,9 @@
 //! A person at work: identity, grid and ledger of a home.
 
+use acre_chain::client::Committed;
 use acre_chain::{ClientError, LedgerClient, Refused};
 use acre_crypto::SigningKey;
+use acre_ledger::Action;
 use acre_store::keys::Identity;
 use acre_types::AccountId;
 
@@ -28,6 +30,11 @@ impl Person {
 
     pub(crate) fn account(&self) -> AccountId {
         self.identity.account_id()
+    }
+
+    /// Signs an action, submits it and waits until it is final.
+    pub(crate) async fn submit(&self, action: Action) -> Outcome<Committed> {
+        self.ledger.submit(&self.key(), action).await.map_err(failure)
     }
 }
 

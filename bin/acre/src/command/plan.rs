@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::{PolicyName, Simulate};
 use crate::exit::{Code, Failure, Outcome};
 use crate::output::Output;
+use crate::setting::read_usd;
 
 pub(crate) fn run(options: &Simulate, out: &Output) -> Outcome {
     let policy = match options.policy {
@@ -68,13 +69,7 @@ fn line(year: &PlanYear) -> String {
 /// Dollars with at most six digits after the point.
 fn usd(text: &str) -> Outcome<MicroUsd> {
     let wrong = || Failure::new(Code::Usage, format!("'{text}' is no amount of dollars"));
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    if part.len() > 6 || whole.is_empty() || !is_plain(whole) || !is_plain(part) {
-        return Err(wrong().into());
-    }
-    let digits = format!("{whole}{part:0<6}");
-    Ok(MicroUsd(digits.parse().map_err(|_| wrong())?))
+    Ok(read_usd(text).ok_or_else(wrong)?)
 }
 
 #[cfg(test)]

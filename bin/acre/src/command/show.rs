@@ -2,11 +2,14 @@
 
 use acre_ledger::{
     Account, AnyObject, Beacon, BillEntry, BillLine, Candidate, Contract, ContractState, Count,
-    Earnings, EpochState, Farm, Grid, MintReceiptObject, Node, NodeState, Parameters, PriceState,
-    Proposal, ProposalState, Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin,
+    Earnings, EpochState, Farm, FarmRelease, Grid, Member, MintReceiptObject, Node, NodeState,
+    Parameters, PriceState, Proposal, ProposalState, Release, Seat, Seats, Shares, Standing, Tally,
+    Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
+
+use crate::setting::Setting;
 
 pub(crate) fn object(any: &AnyObject) -> Value {
     match any {
@@ -76,15 +79,23 @@ fn twin(twin: &Twin) -> Value {
 }
 
 fn farm(farm: &Farm) -> Value {
-    let members = farm.members.iter();
-    let members = members.map(|it| json!({ "account": it.account, "parts": it.parts }));
+    let release = |it: &FarmRelease| json!({ "amount": it.amount.to_string(), "epoch": it.epoch });
     json!({
         "name": farm.name,
         "owner": farm.owner,
         "payout": farm.payout,
         "stake": farm.stake.to_string(),
-        "members": members.collect::<Vec<_>>(),
+        "releases": farm.releases.iter().map(release).collect::<Vec<_>>(),
+        "members": members(&farm.members),
+        "proposed": farm.proposed.as_ref().map(|proposed| json!({
+            "members": members(&proposed.members),
+            "missing": proposed.missing.to_vec(),
+        })),
     })
+}
+
+pub(crate) fn members(members: &[Member]) -> Value {
+    members.iter().map(|it| json!({ "account": it.account, "parts": it.parts })).collect()
 }
 
 pub(crate) fn numbered_farm(id: FarmId, farm: &Farm) -> Value {
@@ -251,7 +262,13 @@ fn totals(totals: &Totals) -> Value {
 }
 
 fn parameters(parameters: &Parameters) -> Value {
+    let settings: serde_json::Map<String, Value> = Setting::all()
+        .iter()
+        .map(|setting| (setting.name.to_owned(), setting.json(parameters)))
+        .collect();
     json!({
+        "settings": settings,
+        "rules_version": parameters.rules.version,
         "fee_transaction": parameters.fees.transaction.to_string(),
         "fee_byte": parameters.fees.byte.to_string(),
         "storage_tib_hour_micro_usd": parameters.prices.storage_tib_hour.0,
@@ -292,15 +309,18 @@ fn candidate(candidate: &Candidate) -> Value {
     })
 }
 
-fn proposal(proposal: &Proposal) -> Value {
-    let count = |count: &Count| json!({ "yes": count.yes.to_string(), "no": count.no.to_string() });
-    let state = match proposal.state {
+pub(crate) const fn proposal_state(state: ProposalState) -> &'static str {
+    match state {
         ProposalState::Voting => "voting",
         ProposalState::Passed => "passed",
         ProposalState::Rejected => "rejected",
         ProposalState::NoQuorum => "no_quorum",
         ProposalState::Enacted { .. } => "enacted",
-    };
+    }
+}
+
+pub(crate) fn proposal(proposal: &Proposal) -> Value {
+    let count = |count: &Count| json!({ "yes": count.yes.to_string(), "no": count.no.to_string() });
     json!({
         "proposer": proposal.proposer,
         "change": format!("{:?}", proposal.change),
@@ -312,7 +332,7 @@ fn proposal(proposal: &Proposal) -> Value {
         "lapses_ms": proposal.lapses,
         "users": count(&proposal.users),
         "farmers": count(&proposal.farmers),
-        "state": state,
+        "state": proposal_state(proposal.state),
     })
 }
 

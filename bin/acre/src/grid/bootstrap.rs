@@ -37,11 +37,13 @@ const OPERATOR: &str = "acre 2026-11 operator of a local grid";
 const FOUNDATION: &str = "acre 2026-11 foundation of a local grid";
 
 /// What to start.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) nodes: usize,
     pub(crate) validators: usize,
     pub(crate) capacity: Bytes,
+    /// Of a grid that is made now; one that there was keeps its own.
+    pub(crate) parameters: Parameters,
 }
 
 /// Tells how far it is; the supervisor's terminal or nobody listens.
@@ -56,7 +58,7 @@ pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome
     }
     let mut supervisor = Supervisor::new();
     if !context::has_genesis(&grid) {
-        make_genesis(&grid, plan.validators, &seed, home)?;
+        make_genesis(&grid, &plan, &seed, home)?;
     }
     let started = validators(&grid).await?;
     let count = started.len();
@@ -73,7 +75,7 @@ pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome
     }
 
     let ledger = ledger_client(&context).await?;
-    let started = nodes(&grid, plan, &seed, &ledger).await;
+    let started = nodes(&grid, &plan, &seed, &ledger).await;
     let started = match started {
         Ok(started) => started,
         Err(error) => {
@@ -180,7 +182,7 @@ async fn validators(grid: &Path) -> Outcome<Vec<(Spec, Running)>> {
     Ok(started.into_iter().map(|(_, started)| started).collect())
 }
 
-fn make_genesis(grid: &Path, validators: usize, seed: &Secret, home: &Home) -> Outcome {
+fn make_genesis(grid: &Path, plan: &Plan, seed: &Secret, home: &Home) -> Outcome {
     let user = Identity::new(home.phrase()?.root()).account_id();
     let tft = |whole| Amount::tft(whole).context("a grant is in range");
     let mut grants = vec![(user, tft(USER_GRANT_TFT)?)];
@@ -189,7 +191,7 @@ fn make_genesis(grid: &Path, validators: usize, seed: &Secret, home: &Home) -> O
         grants.push((account, tft(OPERATOR_GRANT_TFT)?));
     }
     let mut first = Vec::new();
-    for number in 0..validators {
+    for number in 0..plan.validators {
         let dir = validator_dir(grid, number);
         let (rpc, engine) = (drawn_address()?, drawn_address()?);
         let settings = role::validator::Settings { grid: grid.to_path_buf(), rpc, engine };
@@ -207,7 +209,7 @@ fn make_genesis(grid: &Path, validators: usize, seed: &Secret, home: &Home) -> O
         kind: GridKind::Local,
         time: now()?,
         validators: List::new(first)?,
-        parameters: Parameters::local(),
+        parameters: plan.parameters.clone(),
         foundation: foundation.into(),
         admitted: List::default(),
         grants: List::new(grants)?,
@@ -231,7 +233,7 @@ type Started = (Spec, Place, Running);
 /// Makes farms and starts nodes, all at once; those that an earlier start made are kept.
 async fn nodes(
     grid: &Path,
-    plan: Plan,
+    plan: &Plan,
     seed: &Secret,
     ledger: &LedgerClient,
 ) -> Outcome<Vec<Started>> {
@@ -241,9 +243,10 @@ async fn nodes(
     for number in 0..plan.nodes.max(existing) {
         let dir = folder.join(format!("{number:02}"));
         let (operator, ledger, grid) = (operator(seed, number), ledger.clone(), grid.to_owned());
+        let capacity = plan.capacity;
         starting.spawn(async move {
             let place = plan::place(number);
-            prepare(&dir, &grid, &place, plan.capacity, &operator, &ledger).await?;
+            prepare(&dir, &grid, &place, capacity, &operator, &ledger).await?;
             let name = format!("node {number:02} in {}", place.site);
             let spec = Spec { name, role: &["node", "run"], dir };
             let running = process::start(&spec).await?;

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use acre_ledger::{GridKind, Parameters};
 use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
@@ -21,15 +22,18 @@ use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
+use crate::setting;
 
 /// Starts a grid and keeps it until it is told to stop.
 pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
     let _lock = lock(home)?;
     let begun = Instant::now();
+    let (parameters, _) = setting::apply(&Parameters::local(), &options.settings, GridKind::Local)?;
     let plan = Plan {
         nodes: usize::from(options.nodes),
         validators: usize::from(options.validators),
         capacity: options.capacity,
+        parameters,
     };
     let say = |line: &str| out.note(&format!("{line} ({:.1} s)", begun.elapsed().as_secs_f64()));
     let mut supervisor = bootstrap::start(home, plan, &say).await?;
@@ -81,6 +85,7 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
         .args(["--nodes", &options.nodes.to_string()])
         .args(["--validators", &options.validators.to_string()])
         .args(["--capacity", &options.capacity.0.to_string()])
+        .args(options.settings.iter().map(|setting| format!("--set={setting}")))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -56,6 +56,7 @@ impl Stage {
         let options = cli::Up {
             nodes: NODES,
             validators: 1,
+            settings: Vec::new(),
             capacity: Bytes(64 << 30),
             detach: true,
             supervisor: false,

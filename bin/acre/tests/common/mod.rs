@@ -220,6 +220,7 @@ pub(crate) struct Grid {
     folder: TempDir,
     nodes: u16,
     validators: u8,
+    settings: Vec<String>,
 }
 
 impl Grid {
@@ -232,7 +233,14 @@ impl Grid {
     /// Starts a grid of several validators.
     #[track_caller]
     pub(crate) fn with_validators(nodes: u16, validators: u8) -> Self {
-        let grid = Self { folder: tempfile::tempdir().unwrap(), nodes, validators };
+        Self::with_settings(nodes, validators, &[])
+    }
+
+    /// The same with settings other than usual.
+    #[track_caller]
+    pub(crate) fn with_settings(nodes: u16, validators: u8, settings: &[&str]) -> Self {
+        let settings = settings.iter().map(|setting| format!("--set={setting}")).collect();
+        let grid = Self { folder: tempfile::tempdir().unwrap(), nodes, validators, settings };
         grid.up_again();
         grid
     }
@@ -241,7 +249,8 @@ impl Grid {
     #[track_caller]
     pub(crate) fn up_again(&self) -> Value {
         let (nodes, validators) = (self.nodes.to_string(), self.validators.to_string());
-        let words = ["up", "--detach", "--nodes", &nodes, "--validators", &validators];
+        let mut words = vec!["up", "--detach", "--nodes", &nodes, "--validators", &validators];
+        words.extend(self.settings.iter().map(String::as_str));
         let report = self.acre(&words).exits(0).json();
         assert_eq!(report["ready"], true, "{report}");
         report

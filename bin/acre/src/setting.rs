@@ -1,0 +1,500 @@
+//! Settings of a grid by name: what a genesis chooses and a vote may change.
+//!
+//! Each is written `GROUP.NAME=VALUE` with a unit a person would use (`12.5` TFT, `0.08` USD, `7d`).
+//! The bounds are the ledger's own: they are found by asking its check, never repeated here.
+
+use acre_codec::List;
+use acre_ledger::{
+    Amendment, GenesisError, GridKind, MicroUsd, Parameters, Policy, SeatsBy, TokenPrice,
+    TokenSource,
+};
+use acre_types::{Amount, PublicKey};
+
+use crate::exit::{Code, Failure, Outcome};
+
+/// How the number of a setting is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Tft,
+    Usd,
+    Time,
+    Count,
+    Permille,
+    Percent,
+}
+
+impl Unit {
+    fn write(self, value: u64) -> String {
+        match self {
+            Self::Tft => Amount(value).to_string(),
+            Self::Usd => format!("{} USD", MicroUsd(value)),
+            Self::Time => span(value),
+            Self::Count => value.to_string(),
+            Self::Permille => format!("{value} permille"),
+            Self::Percent => format!("{value} percent"),
+        }
+    }
+
+    fn read(self, text: &str) -> Option<u64> {
+        match self {
+            Self::Tft => text.parse::<Amount>().ok().map(|amount| amount.0),
+            Self::Usd => read_usd(text.trim_end_matches("USD").trim_end()).map(|usd| usd.0),
+            Self::Time => read_span(text),
+            Self::Count => text.parse().ok(),
+            Self::Permille => text.trim_end_matches("permille").trim_end().parse().ok(),
+            Self::Percent => text.trim_end_matches(['%']).trim_end().parse().ok(),
+        }
+    }
+
+    const fn form(self) -> &'static str {
+        match self {
+            Self::Tft => "an amount of TFT, as 12.5",
+            Self::Usd => "an amount of USD, as 0.08",
+            Self::Time => "a time, as 500ms, 30s, 12h or 7d",
+            Self::Count => "a whole number",
+            Self::Permille => "a whole number of thousandths",
+            Self::Percent => "a whole number of hundredths",
+        }
+    }
+}
+
+/// Milliseconds as the largest unit that divides them.
+pub(crate) fn span(ms: u64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let whole = units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{ms}ms"), |(unit, name)| format!("{}{name}", ms / unit))
+}
+
+/// Reads a time; a bare number counts milliseconds.
+pub(crate) fn read_span(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" | "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Reads dollars with at most six digits after the point.
+pub(crate) fn read_usd(text: &str) -> Option<MicroUsd> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if part.len() > 6 || whole.is_empty() || !is_plain(whole) || !is_plain(part) {
+        return None;
+    }
+    format!("{whole}{part:0<6}").parse().ok().map(MicroUsd)
+}
+
+/// A field that holds a number.
+trait Number {
+    fn number(&self) -> u64;
+    /// `None` if the field is too small for it.
+    fn set(&mut self, value: u64) -> Option<()>;
+}
+
+macro_rules! numbers {
+    (whole: $($whole:ty),*; wrapped: $($wrapped:ty),*) => {
+        $(impl Number for $whole {
+            fn number(&self) -> u64 {
+                u64::from(*self)
+            }
+            fn set(&mut self, value: u64) -> Option<()> {
+                *self = Self::try_from(value).ok()?;
+                Some(())
+            }
+        })*
+        $(impl Number for $wrapped {
+            fn number(&self) -> u64 {
+                self.0
+            }
+            fn set(&mut self, value: u64) -> Option<()> {
+                self.0 = value;
+                Some(())
+            }
+        })*
+    };
+}
+
+numbers!(whole: u8, u16, u32, u64; wrapped: Amount, MicroUsd);
+
+/// How a setting is read and written.
+enum Way {
+    Number {
+        unit: Unit,
+        get: fn(&Parameters) -> u64,
+        set: fn(&mut Parameters, u64) -> Option<()>,
+    },
+    Words {
+        form: &'static str,
+        get: fn(&Parameters) -> String,
+        set: fn(&mut Parameters, &str) -> Option<()>,
+    },
+}
+
+/// One value of a grid's parameters.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// For people.
+    pub(crate) what: &'static str,
+    way: Way,
+}
+
+macro_rules! number {
+    ($group:ident.$field:ident, $unit:ident, $what:literal) => {
+        Setting {
+            name: concat!(stringify!($group), ".", stringify!($field)),
+            what: $what,
+            way: Way::Number {
+                unit: Unit::$unit,
+                get: |parameters| parameters.$group.$field.number(),
+                set: |parameters, value| parameters.$group.$field.set(value),
+            },
+        }
+    };
+}
+
+macro_rules! policy {
+    ($field:ident, $what:literal) => {
+        Setting {
+            name: concat!("admission.", stringify!($field)),
+            what: $what,
+            way: Way::Words {
+                form: "open, vote, or keys:KEY,KEY/THRESHOLD",
+                get: |parameters| write_policy(&parameters.admission.$field),
+                set: |parameters, text| {
+                    parameters.admission.$field = read_policy(text)?;
+                    Some(())
+                },
+            },
+        }
+    };
+}
+
+/// All settings, group by group.
+static ALL: &[Setting] = &[
+    number!(fees.transaction, Tft, "least fee of a transaction"),
+    number!(fees.byte, Tft, "fee for each byte of it"),
+    number!(prices.storage_tib_hour, Usd, "1 TiB of raw storage for an hour"),
+    number!(prices.compute_hour, Usd, "a compute unit for an hour"),
+    number!(prices.disk_hour, Usd, "a disk unit for an hour"),
+    number!(prices.traffic_gib, Usd, "1 GiB of public traffic"),
+    number!(prices.ipv4_hour, Usd, "a public address for an hour"),
+    number!(prices.name_hour, Usd, "a name for an hour"),
+    number!(prices.certified_permille, Permille, "more for certified nodes"),
+    number!(prices.rent_permille, Permille, "off for a whole node"),
+    Setting {
+        name: "prices.token",
+        what: "what a token is worth",
+        way: Way::Words {
+            form: "an amount of USD, as 0.08",
+            get: |parameters| match &parameters.prices.token {
+                TokenSource::Fixed(price) => format!("{} USD", MicroUsd(price.0)),
+                TokenSource::Feeds(rules) => format!("median of {} feeds", rules.feeds.len()),
+            },
+            set: |parameters, text| {
+                let price = read_usd(text.trim_end_matches("USD").trim_end())?;
+                parameters.prices.token = TokenSource::Fixed(TokenPrice(price.0));
+                Some(())
+            },
+        },
+    },
+    number!(capacity.epoch_ms, Time, "length of a capacity epoch"),
+    number!(capacity.witnesses, Count, "witnesses of a node"),
+    number!(capacity.reports_min, Count, "reports that make an epoch count"),
+    number!(capacity.slots, Count, "times an epoch that a witness asks"),
+    number!(capacity.answer_ms, Time, "time to answer a challenge"),
+    number!(capacity.uptime_tolerance_percent, Percent, "distance of honest reports of uptime"),
+    number!(capacity.capacity_tolerance_percent, Percent, "distance of honest measurements"),
+    number!(capacity.beacon_steps, Count, "work of a beacon's delay"),
+    number!(minting.period_epochs, Count, "epochs of a receipt (fixed for the life of a grid)"),
+    number!(minting.month_ms, Time, "what policies call a month"),
+    number!(minting.price_floor, Usd, "least price of a token that receipts reckon with"),
+    number!(minting.witness_permille, Permille, "share of rewards for witnessing"),
+    number!(minting.unbonding_epochs, Count, "epochs until a farm's stake comes back"),
+    number!(seats.term_heights, Count, "blocks of a term (fixed for the life of a grid)"),
+    number!(seats.seats_max, Count, "seats, if there are so many candidates"),
+    Setting {
+        name: "seats.by",
+        what: "what decides who sits",
+        way: Way::Words {
+            form: "fixed, stake:TFT or capacity:UNITS",
+            get: |parameters| match parameters.seats.by {
+                SeatsBy::Fixed => "fixed".to_owned(),
+                SeatsBy::Stake { min } => {
+                    format!("stake:{}", min.to_string().trim_end_matches(" TFT"))
+                }
+                SeatsBy::ProvenCapacity { min } => format!("capacity:{min}"),
+            },
+            set: |parameters, text| {
+                parameters.seats.by = match text.split_once(':').unwrap_or((text, "")) {
+                    ("fixed", "") => SeatsBy::Fixed,
+                    ("stake", min) => SeatsBy::Stake { min: min.parse().ok()? },
+                    ("capacity", min) => SeatsBy::ProvenCapacity { min: min.parse().ok()? },
+                    _ => return None,
+                };
+                Some(())
+            },
+        },
+    },
+    number!(seats.unbonding_terms, Count, "whole terms until a stake comes back"),
+    number!(seats.missed_penalty, Tft, "stake that a missed duty costs"),
+    number!(governance.voting_ms, Time, "how long one may vote"),
+    number!(governance.lock_ms, Time, "how long a change that passed waits"),
+    number!(governance.deposit, Tft, "held while a proposal is voted on"),
+    number!(governance.quorum_users, Permille, "of all tokens must vote"),
+    number!(governance.quorum_farmers, Permille, "of all proven capacity must vote"),
+    number!(governance.majority, Permille, "of the votes cast in a house: more must be for it"),
+    number!(phonebook.deposit, Tft, "held for a handle of eight letters or more"),
+    number!(phonebook.quarantine_ms, Time, "how long a handle given back is nobody's"),
+    number!(phonebook.recovery_ms_min, Time, "least time to veto a recovery"),
+    policy!(accounts, "who may have an account"),
+    policy!(farms, "who may make farms"),
+    policy!(validators, "who may get a seat"),
+    number!(grace.freeze_ms, Time, "how long a contract past its end is frozen"),
+    number!(grace.archive_ms, Time, "how long it is archived after that"),
+    number!(grace.percent, Percent, "of a contract's time: each of these at most"),
+    number!(contracts.overcommit, Count, "virtual cores for each core"),
+    number!(contracts.answer_ms_max, Time, "how far ahead the deadline of an answer may lie"),
+    number!(contracts.penalty_percent, Percent, "of the price, paid by a farm for time down"),
+    number!(contracts.window_ms_max, Time, "time that one bill of a service may cover"),
+];
+
+fn write_policy(policy: &Policy) -> String {
+    match policy {
+        Policy::Open => "open".to_owned(),
+        Policy::ByVote => "vote".to_owned(),
+        Policy::ByKeys { keys, threshold } => {
+            let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            format!("keys:{}/{threshold}", keys.join(","))
+        }
+    }
+}
+
+fn read_policy(text: &str) -> Option<Policy> {
+    match text {
+        "open" => Some(Policy::Open),
+        "vote" => Some(Policy::ByVote),
+        _ => {
+            let (keys, threshold) = text.strip_prefix("keys:")?.rsplit_once('/')?;
+            let keys: Option<Vec<PublicKey>> =
+                keys.split(',').map(|key| key.parse().ok()).collect();
+            let keys = List::new(keys?).ok()?;
+            Some(Policy::ByKeys { keys, threshold: threshold.parse().ok()? })
+        }
+    }
+}
+
+impl Setting {
+    /// All that there are.
+    pub(crate) fn all() -> &'static [Self] {
+        ALL
+    }
+
+    /// What is before the point.
+    pub(crate) fn group(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// The present value, for people.
+    pub(crate) fn value(&self, parameters: &Parameters) -> String {
+        match &self.way {
+            Way::Number { unit, get, .. } => unit.write(get(parameters)),
+            Way::Words { get, .. } => get(parameters),
+        }
+    }
+
+    /// The present value for programs: a number in the smallest unit, or words.
+    pub(crate) fn json(&self, parameters: &Parameters) -> serde_json::Value {
+        match &self.way {
+            Way::Number { get, .. } => get(parameters).into(),
+            Way::Words { get, .. } => get(parameters).into(),
+        }
+    }
+
+    /// How a value is written.
+    pub(crate) const fn form(&self) -> &'static str {
+        match &self.way {
+            Way::Number { unit, .. } => unit.form(),
+            Way::Words { form, .. } => form,
+        }
+    }
+
+    fn set(&self, parameters: &mut Parameters, text: &str) -> Option<()> {
+        match &self.way {
+            Way::Number { unit, set, .. } => set(parameters, unit.read(text.trim())?),
+            Way::Words { set, .. } => set(parameters, text.trim()),
+        }
+    }
+
+    /// Least and greatest value that such a grid takes, all else being as it is.
+    pub(crate) fn bounds(&self, parameters: &Parameters, kind: GridKind) -> Option<String> {
+        let Way::Number { unit, get, set } = &self.way else { return None };
+        let is_good = |value: u64| {
+            let mut changed = parameters.clone();
+            set(&mut changed, value).is_some() && changed.check_for(kind).is_ok()
+        };
+        let known = get(parameters);
+        if !is_good(known) {
+            return None;
+        }
+        // What is good is one range, and `known` lies in it.
+        let edge = |mut bad: u64, mut good: u64| {
+            if is_good(bad) {
+                return bad;
+            }
+            while bad.abs_diff(good) > 1 {
+                let middle = bad.midpoint(good);
+                if is_good(middle) { good = middle } else { bad = middle }
+            }
+            good
+        };
+        let (least, most) = (edge(0, known), edge(u64::MAX, known));
+        Some(format!("from {} to {}", unit.write(least), unit.write(most)))
+    }
+}
+
+/// Parameters with these settings, each `NAME=VALUE`, and the groups that they are of.
+///
+/// # Errors
+/// A name that is none, a value that is none, or one that the ledger does not take.
+pub(crate) fn apply(
+    parameters: &Parameters,
+    settings: &[String],
+    kind: GridKind,
+) -> Outcome<(Parameters, Vec<&'static str>)> {
+    let mut changed = parameters.clone();
+    let mut used: Vec<&'static Setting> = Vec::new();
+    for given in settings {
+        let usage = |what: String| {
+            Failure::new(Code::Usage, what)
+                .state("nothing was changed")
+                .hint("acre vote settings lists all settings")
+        };
+        let (name, value) = given
+            .split_once('=')
+            .ok_or_else(|| usage(format!("'{given}' is not SETTING=VALUE")))?;
+        let setting = ALL.iter().find(|setting| setting.name == name.trim());
+        let setting = setting.ok_or_else(|| usage(format!("there is no setting '{name}'")))?;
+        if setting.set(&mut changed, value).is_none() {
+            let form = setting.form();
+            return Err(usage(format!("{name} is {form}, and '{value}' is not")).into());
+        }
+        used.push(setting);
+    }
+    changed.check_for(kind).map_err(|error| out_of_range(&error, parameters, &used, kind))?;
+    let mut groups: Vec<_> = used.iter().map(|setting| setting.group()).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    Ok((changed, groups))
+}
+
+fn out_of_range(
+    error: &GenesisError,
+    present: &Parameters,
+    used: &[&'static Setting],
+    kind: GridKind,
+) -> Failure {
+    let bounds = match error {
+        GenesisError::Parameter { what } => used
+            .iter()
+            .find(|setting| setting.name == *what)
+            .and_then(|setting| setting.bounds(present, kind)),
+        _ => None,
+    };
+    let what = match bounds {
+        Some(bounds) => format!("{error}: here it may be {bounds}"),
+        None => error.to_string(),
+    };
+    Failure::new(Code::Usage, what).state("nothing was changed").hint("acre vote settings")
+}
+
+/// The amendment that puts one group of `changed` into effect.
+pub(crate) fn amendment(group: &str, changed: &Parameters) -> Option<Amendment> {
+    Some(match group {
+        "fees" => Amendment::Fees(changed.fees.clone()),
+        "prices" => Amendment::Prices(changed.prices.clone()),
+        "capacity" => Amendment::Capacity(changed.capacity.clone()),
+        "minting" => Amendment::Minting(changed.minting.clone()),
+        "seats" => Amendment::Seats(changed.seats.clone()),
+        "governance" => Amendment::Governance(changed.governance.clone()),
+        "phonebook" => Amendment::Phonebook(changed.phonebook.clone()),
+        "admission" => Amendment::Admission(changed.admission.clone()),
+        "grace" => Amendment::Grace(changed.grace),
+        "contracts" => Amendment::Contracts(changed.contracts),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read_as_it_is_written() {
+        let present = Parameters::default();
+        for setting in ALL {
+            let mut again = present.clone();
+            let value = setting.value(&present);
+            let value = value.trim_end_matches(" permille").trim_end_matches(" percent");
+            assert!(setting.set(&mut again, value).is_some(), "{} = {value}", setting.name);
+            assert_eq!(again, present, "{}", setting.name);
+            assert!(amendment(setting.group(), &present).is_some(), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_ledger() {
+        let check = |name: &str, kind, wanted: &str| {
+            let setting = ALL.iter().find(|setting| setting.name == name).unwrap();
+            assert_eq!(setting.bounds(&Parameters::default(), kind).unwrap(), wanted);
+        };
+        check("governance.majority", GridKind::Test, "from 500 permille to 800 permille");
+        check("governance.voting_ms", GridKind::Test, "from 1s to 90d");
+        check("governance.voting_ms", GridKind::Live, "from 1d to 90d");
+        check("seats.seats_max", GridKind::Live, "from 1 to 96");
+        check("contracts.overcommit", GridKind::Live, "from 0 to 16");
+    }
+
+    #[test]
+    fn wrong_settings_say_what_is_wrong() {
+        let check = |settings: &[&str], part: &str| {
+            let settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
+            let error = apply(&Parameters::default(), &settings, GridKind::Live).err().unwrap();
+            assert_eq!(crate::exit::code_of(&error), Code::Usage);
+            assert!(error.to_string().contains(part), "{error}");
+        };
+        check(&["fees"], "not SETTING=VALUE");
+        check(&["fees.bite=1"], "no setting 'fees.bite'");
+        check(&["fees.byte=lots"], "an amount of TFT");
+        check(&["governance.majority=900"], "from 500 permille to 800 permille");
+        check(&["governance.voting_ms=1h"], "from 1d to 90d");
+        check(&["seats.by=luck"], "fixed, stake:TFT or capacity:UNITS");
+        check(&["grace.percent=300"], "whole number of hundredths");
+    }
+
+    #[test]
+    fn settings_of_one_group_make_one_amendment() {
+        let settings = ["seats.by=stake:5".to_owned(), "seats.seats_max=7".to_owned()];
+        let (changed, groups) = apply(&Parameters::default(), &settings, GridKind::Live).unwrap();
+        assert_eq!(groups, ["seats"]);
+        assert_eq!(changed.seats.by, SeatsBy::Stake { min: Amount::tft(5).unwrap() });
+        assert_eq!(changed.seats.seats_max, 7);
+    }
+
+    #[test]
+    fn times_are_read_in_the_usual_units() {
+        for (text, ms) in [("90", 90), ("90ms", 90), ("2s", 2_000), ("3min", 180_000)] {
+            assert_eq!(read_span(text), Some(ms), "{text}");
+        }
+        assert_eq!(read_span("7d").map(span).as_deref(), Some("7d"));
+        for text in ["", "s", "1.5s", "-1", "1y", "99999999999999999999"] {
+            assert_eq!(read_span(text), None, "{text}");
+        }
+    }
+}

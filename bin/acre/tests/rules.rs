@@ -1,0 +1,185 @@
+//! The rules of the ledger by their commands, on one grid: stake, cooperatives, votes.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Grid, Output, Story, acre_at, eventually, list, number, text};
+
+#[test]
+fn farms_and_nodes_have_commands_for_their_rules() {
+    // Epochs as short as witnesses can keep up with on a busy machine.
+    let grid = Grid::with_settings(2, 1, &["capacity.epoch_ms=3s", "minting.unbonding_epochs=1"]);
+    let mut story = Story::default();
+    story.check("a farm stakes and gets it back", || farm_stakes_and_gets_it_back(&grid));
+    story.check("a cooperative agrees", || cooperative_agrees(&grid));
+    story.check("nodes show what they proved", || nodes_show_what_they_proved(&grid));
+    story.end();
+}
+
+#[test]
+fn people_have_commands_for_their_rules() {
+    // No epoch ends, so no farmer has proven anything that could be voted with.
+    let settings = [
+        "capacity.epoch_ms=24h",
+        "governance.voting_ms=3s",
+        "governance.lock_ms=1s",
+        "phonebook.recovery_ms_min=1s",
+    ];
+    let grid = Grid::with_settings(1, 1, &settings);
+    let mut story = Story::default();
+    story.check("settings show their bounds", || settings_show_their_bounds(&grid));
+    story.check("proposals out of bounds are refused", || proposals_out_of_bounds(&grid));
+    story.check("a vote changes a fee", || vote_changes_a_fee(&grid));
+    story.end();
+}
+
+/// Another person on the same grid, with some tokens.
+struct Friend {
+    home: PathBuf,
+    account: String,
+}
+
+impl Friend {
+    fn of(grid: &Grid, name: &str, tokens: &str) -> Self {
+        let home = grid.path(name);
+        let words = grid.path(&format!("{name}.words"));
+        let seed = grid.path(&format!("{name}.seed"));
+        acre_at(&seed, &["id", "new"]).exits(0);
+        let phrase = acre_at(&seed, &["id", "words"]).exits(0).json();
+        std::fs::write(&words, text(&phrase, "words")).unwrap();
+        let (words, grid_home) = (words.to_str().unwrap().to_owned(), grid.home());
+        let grid_home = grid_home.to_str().unwrap();
+        let restore = ["id", "restore", "--words-file", &words, "--grid", grid_home];
+        let shown = acre_at(&home, &restore).exits(0).json();
+        let account = text(&shown, "account").to_owned();
+        grid.acre(&["wallet", "send", &account, tokens]).exits(0);
+        Self { home, account }
+    }
+
+    #[track_caller]
+    fn acre(&self, words: &[&str]) -> Output {
+        acre_at(&self.home, words)
+    }
+}
+
+fn balance(grid: &Grid) -> u64 {
+    number(&grid.acre(&["wallet", "balance"]).exits(0).json(), "balance_units")
+}
+
+const TFT: u64 = 10_000_000;
+
+fn farm_stakes_and_gets_it_back(grid: &Grid) {
+    let farm = grid.acre(&["farm", "create", "a farm with a stake"]).exits(0).json();
+    let id = number(&farm, "id").to_string();
+    let before = balance(grid);
+    let staked = grid.acre(&["farm", "stake", &id, "100"]).exits(0).json();
+    assert_eq!(text(&staked, "stake"), "100 TFT");
+    assert!(balance(grid) < before - 100 * TFT, "the stake is held");
+    let asked = grid.acre(&["farm", "unstake", &id, "40"]).exits(0).json();
+    assert_eq!(text(&asked, "stake"), "60 TFT");
+    assert_eq!(text(&list(&asked, "releases")[0], "amount"), "40 TFT");
+    grid.words(&["farm", "show", &id]).exits(0).shows("comes back from epoch");
+    let held = balance(grid);
+    // Too early now, and done once its epoch has begun.
+    let collected = eventually("the stake is due", || {
+        let done = grid.acre(&["farm", "collect", &id]);
+        (done.code() == 0).then(|| done.json())
+    });
+    assert!(list(&collected, "releases").is_empty(), "{collected}");
+    assert!(balance(grid) > held + 39 * TFT, "what is due came back");
+    // What cannot be is refused with its reason.
+    grid.acre(&["farm", "unstake", &id, "61"]).exits(4).says(&["stake", "nothing was changed"]);
+    grid.acre(&["farm", "stake", &id, "0"]).exits(2).error();
+    grid.acre(&["farm", "stake", "999", "1"]).exits(3).says(&["no farm 999"]);
+    grid.acre(&["farm", "stake", &id, "99000000"]).exits(8).error();
+    grid.acre(&["farm", "stake", "1", "1"]).exits(4).says(&["belongs to another account"]);
+}
+
+fn cooperative_agrees(grid: &Grid) {
+    let farm = grid.acre(&["farm", "create", "a cooperative"]).exits(0).json();
+    let id = number(&farm, "id").to_string();
+    let (ada, bob) = (Friend::of(grid, "ada", "10"), Friend::of(grid, "bob", "10"));
+    let (two, one) = (format!("{}=2", ada.account), format!("{}=1", bob.account));
+    let shown = grid.acre(&["farm", "members", "propose", &id, &two, &one]).exits(0).json();
+    assert!(list(&shown, "members").is_empty(), "nobody has agreed yet: {shown}");
+    assert_eq!(list(&shown, "missing").len(), 2);
+    // Who is not asked cannot accept, and nobody accepts what he did not name.
+    grid.acre(&["farm", "members", "accept", &id]).exits(4).error();
+    ada.acre(&["farm", "members", "accept", &id, &one]).exits(7).says(&["another list"]);
+    ada.acre(&["farm", "members", "accept", &id, &two, &one]).exits(0);
+    let shown = bob.acre(&["farm", "members", "accept", &id]).exits(0).json();
+    assert_eq!(list(&shown, "members").len(), 2, "{shown}");
+    assert!(shown["proposed"].is_null());
+    grid.words(&["farm", "show", &id]).exits(0).shows("2 of 3");
+    grid.acre(&["farm", "members", "propose", &id, "nobody=1"]).exits(2).error();
+    grid.acre(&["farm", "members", "accept", &id]).exits(3).says(&["nothing is proposed"]);
+}
+
+fn settings_show_their_bounds(grid: &Grid) {
+    let shown = grid.acre(&["vote", "settings", "governance"]).exits(0).json();
+    let all = list(&shown, "settings");
+    let majority = all.iter().find(|it| it["setting"] == "governance.majority").unwrap();
+    assert_eq!(majority["raw"], 500);
+    assert_eq!(text(majority, "bounds"), "from 500 permille to 800 permille");
+    grid.acre(&["vote", "settings", "weather"]).exits(3).error();
+}
+
+fn proposals_out_of_bounds(grid: &Grid) {
+    let propose = |settings: &[&str]| {
+        let mut words = vec!["vote", "propose", "set"];
+        words.extend(settings);
+        grid.acre(&words)
+    };
+    let unchanged = ["nothing was"];
+    propose(&["governance.majority=900"]).exits(2).says(&["from 500 permille to 800 permille"]);
+    propose(&["fees.bite=1"]).exits(2).says(&["no setting 'fees.bite'"]);
+    propose(&["fees.byte=cheap"]).exits(2).says(&["an amount of TFT"]);
+    propose(&["fees.byte=1", "seats.seats_max=3"]).exits(2).says(&unchanged);
+    propose(&["seats.term_heights=3"]).exits(4).says(&["fixed for the life of the grid"]);
+    grid.acre(&["vote", "propose", "admit", "account", &"a".repeat(64)]).exits(4).error();
+    let proposals = grid.acre(&["vote", "list"]).exits(0).json();
+    assert!(list(&proposals, "proposals").is_empty(), "{proposals}");
+    grid.acre(&["vote", "show", "0"]).exits(3).error();
+}
+
+fn vote_changes_a_fee(grid: &Grid) {
+    let words = ["vote", "propose", "set", "fees.transaction=0.002", "--reason", "dearer"];
+    let proposal = grid.acre(&words).exits(0).json();
+    let number = number(&proposal, "number").to_string();
+    assert_eq!(text(&list(&proposal, "changes")[0], "setting"), "fees.transaction");
+    // Without tokens locked, and without proven capacity, there is nothing to vote with.
+    grid.acre(&["vote", "cast", &number, "yes"]).exits(4).says(&["needs tokens that are locked"]);
+    grid.acre(&["vote", "lock", "900000"]).exits(0);
+    let cast = grid.acre(&["vote", "cast", &number, "yes"]).exits(0).json();
+    assert_ne!(text(&cast["users"], "yes"), "0", "{cast}");
+    grid.words(&["vote", "show", &number]).exits(0).shows("0.0008 TFT -> 0.002 TFT");
+    grid.acre(&["vote", "unlock", "1"]).exits(4).says(&["too early"]);
+    grid.acre(&["vote", "enact", &number]).exits(4).error();
+    let closed = eventually("the vote is over", || {
+        let done = grid.acre(&["vote", "close", &number]);
+        (done.code() == 0).then(|| done.json())
+    });
+    assert_eq!(text(&closed, "state"), "passed", "{closed}");
+    eventually("the time lock is over", || {
+        (grid.acre(&["vote", "enact", &number]).code() == 0).then_some(())
+    });
+    let settings = grid.acre(&["vote", "settings", "fees.transaction"]).exits(0).json();
+    assert_eq!(text(&list(&settings, "settings")[0], "value"), "0.002 TFT");
+    eventually("tokens are free again", || {
+        (grid.acre(&["vote", "unlock", "900000"]).code() == 0).then_some(())
+    });
+}
+
+fn nodes_show_what_they_proved(grid: &Grid) {
+    let id = grid.node_ids().remove(0);
+    let node = eventually("witnesses have counted an epoch", || {
+        let node = grid.acre(&["node", "show", &id]).exits(0).json();
+        (number(&node, "epochs_counted") > 0).then_some(node)
+    });
+    assert!(number(&node, "verified_bytes") > 0, "{node}");
+    assert!(number(&node, "uptime_permille") <= 1000, "{node}");
+    assert_eq!(list(&node, "watched_by").len(), 1, "the other one: {node}");
+    grid.words(&["node", "list"]).exits(0).shows("PROVEN");
+}
