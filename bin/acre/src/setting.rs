@@ -8,7 +8,7 @@ use acre_ledger::{
     Amendment, GenesisError, GridKind, MicroUsd, Parameters, Policy, SeatsBy, TokenPrice,
     TokenSource,
 };
-use acre_types::{Amount, PublicKey};
+use acre_types::{AccountId, Amount, PublicKey};
 
 use crate::exit::{Code, Failure, Outcome};
 
@@ -146,14 +146,14 @@ pub(crate) struct Setting {
 }
 
 macro_rules! number {
-    ($group:ident.$field:ident, $unit:ident, $what:literal) => {
+    ($group:ident.$($field:ident).+, $unit:ident, $what:literal) => {
         Setting {
-            name: concat!(stringify!($group), ".", stringify!($field)),
+            name: concat!(stringify!($group), $(".", stringify!($field)),+),
             what: $what,
             way: Way::Number {
                 unit: Unit::$unit,
-                get: |parameters| parameters.$group.$field.number(),
-                set: |parameters, value| parameters.$group.$field.set(value),
+                get: |parameters| parameters.$group.$($field).+.number(),
+                set: |parameters, value| parameters.$group.$($field).+.set(value),
             },
         }
     };
@@ -256,6 +256,30 @@ static ALL: &[Setting] = &[
     policy!(accounts, "who may have an account"),
     policy!(farms, "who may make farms"),
     policy!(validators, "who may get a seat"),
+    Setting {
+        name: "certification.certifiers",
+        what: "whose word certifies farms",
+        way: Way::Words {
+            form: "nobody, or ACCOUNT,ACCOUNT",
+            get: |parameters| {
+                let some = parameters.certification.certifiers.iter().map(ToString::to_string);
+                let some = some.collect::<Vec<_>>().join(",");
+                if some.is_empty() { "nobody".to_owned() } else { some }
+            },
+            set: |parameters, text| {
+                let given = text.split(',').filter(|_| text != "nobody");
+                let accounts: Option<Vec<AccountId>> = given.map(|it| it.parse().ok()).collect();
+                parameters.certification.certifiers = List::new(accounts?).ok()?;
+                Some(())
+            },
+        },
+    },
+    number!(certification.certified, Count, "attestations that certify a farm"),
+    number!(certification.gold, Count, "attestations that make it gold"),
+    number!(certification.epochs_max, Count, "epochs for which an attestation holds at most"),
+    number!(certification.record.periods, Count, "good periods that certify a node; 0: none do"),
+    number!(certification.record.uptime_permille, Permille, "least uptime of a good period"),
+    number!(certification.record.witnessed_permille, Permille, "of a good period was witnessed"),
     number!(grace.freeze_ms, Time, "how long a contract past its end is frozen"),
     number!(grace.archive_ms, Time, "how long it is archived after that"),
     number!(grace.percent, Percent, "of a contract's time: each of these at most"),
@@ -425,6 +449,7 @@ pub(crate) fn amendment(group: &str, changed: &Parameters) -> Option<Amendment> 
         "governance" => Amendment::Governance(changed.governance.clone()),
         "phonebook" => Amendment::Phonebook(changed.phonebook.clone()),
         "admission" => Amendment::Admission(changed.admission.clone()),
+        "certification" => Amendment::Certification(changed.certification.clone()),
         "grace" => Amendment::Grace(changed.grace),
         "contracts" => Amendment::Contracts(changed.contracts),
         _ => return None,

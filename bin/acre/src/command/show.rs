@@ -1,10 +1,10 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
 use acre_ledger::{
-    Account, AnyObject, Beacon, BillEntry, BillLine, Candidate, Contract, ContractState, Count,
-    Earnings, EpochState, Farm, FarmRelease, Grid, Member, MintReceiptObject, Node, NodeState,
-    Parameters, PriceState, Proposal, ProposalState, Release, Seat, Seats, Shares, Standing, Tally,
-    Totals, Twin,
+    Account, AnyObject, Attestation, Beacon, BillEntry, BillLine, Candidate, Certificate, Contract,
+    ContractState, Count, Earnings, EpochState, Farm, FarmRelease, Grid, Member, MintReceiptObject,
+    Node, NodeState, Parameters, PriceState, Proposal, ProposalState, Release, Seat, Seats, Shares,
+    Standing, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -61,6 +61,8 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         }),
         AnyObject::BillLine(line) => self::bill_line(line),
         AnyObject::PriceState(state) => self::price(state),
+        AnyObject::Certificate(certificate) => self::certificate(certificate),
+        AnyObject::Merit(merit) => json!({ "good_periods": merit.run, "last_period": merit.last }),
     }
 }
 
@@ -92,6 +94,19 @@ fn farm(farm: &Farm) -> Value {
             "missing": proposed.missing.to_vec(),
         })),
     })
+}
+
+fn certificate(certificate: &Certificate) -> Value {
+    let attestation = |one: &Attestation| {
+        json!({
+            "by": one.by,
+            "level": format!("{:?}", one.level).to_lowercase(),
+            "evidence": one.evidence,
+            "since_epoch": one.since,
+            "until_epoch": one.until,
+        })
+    };
+    json!({ "attestations": certificate.attestations.iter().map(attestation).collect::<Vec<_>>() })
 }
 
 pub(crate) fn members(members: &[Member]) -> Value {
