@@ -271,16 +271,99 @@ mod tests {
         assert_eq!(open(dir.path()).items(), items[..1]);
     }
 
+    /// Everything that is believed is what the rules give: bytes, stored tree and root.
+    #[track_caller]
+    fn check_believed(plots: &Plots, when: &str) {
+        for item in plots.items() {
+            let ItemId::Plot(region) = item.id else { panic!("{item:?}") };
+            let whole = Fill::new(NODE, region, plots.rules).unwrap().finish();
+            assert_eq!(item.root, whole.root, "region {region} {when}");
+            let (mut bytes, mut tree) =
+                (vec![0; whole.bytes().len()], vec![0; whole.outboard.len()]);
+            plots.data(region, 0, &mut bytes).unwrap();
+            plots.tree(region, 0, &mut tree).unwrap();
+            assert!(bytes == whole.bytes() && tree == whole.outboard, "region {region} {when}");
+        }
+    }
+
     #[test]
-    fn what_a_crash_left_half_is_made_again() {
+    fn region_cut_at_any_point_is_made_again_and_never_believed() {
         let dir = tempfile::tempdir().unwrap();
         settle(&open(dir.path()), 2);
-        let half = dir.path().join("region-00000001");
-        File::options().write(true).open(&half).unwrap().set_len(1000).unwrap();
-        fs::write(dir.path().join(UNFINISHED), b"half").unwrap();
+        let (whole, half) = (dir.path().join("region-00000001"), dir.path().join(UNFINISHED));
+        let bytes = fs::read(&whole).unwrap();
+        // Where the parts of the file meet, the byte before and behind, and a grid between.
+        let region = usize::try_from(RULES.region_bytes).unwrap();
+        let seams = [region, bytes.len() - usize::try_from(ROOT_BYTES).unwrap(), bytes.len()];
+        let near = seams.iter().flat_map(|seam| [seam - 1, *seam, seam + 1]);
+        let cuts = (0..bytes.len()).step_by(97).chain(near).filter(|cut| *cut < bytes.len());
+        for cut in cuts {
+            fs::write(&whole, &bytes[..cut]).unwrap();
+            fs::write(&half, &bytes[..cut]).unwrap();
+            let plots = open(dir.path());
+            assert_eq!(plots.items().len(), 1, "cut at {cut}");
+            assert!(!whole.exists() && !half.exists(), "cut at {cut}");
+        }
+        fs::write(&whole, [bytes.as_slice(), b"x"].concat()).unwrap();
         let plots = open(dir.path());
-        assert_eq!(plots.items().len(), 1);
+        assert_eq!(plots.items().len(), 1, "longer");
         settle(&plots, 2);
         assert_eq!(plots.items().len(), 2);
+        check_believed(&plots, "made again");
+        assert_eq!(fs::read(&whole).unwrap(), bytes);
+    }
+
+    /// Directory in which [`child_that_plots`] works.
+    const CHILD_DIR: &str = "ACRE_TEST_PLOTS";
+    /// Large enough that most of the time of the child is within a region.
+    const CHILD_RULES: PlotRules = PlotRules { region_bytes: 64 * REGION_BYTES_MIN, layers: 1 };
+
+    /// Ends the process also where a test fails.
+    struct Child(std::process::Child);
+
+    impl Drop for Child {
+        fn drop(&mut self) {
+            // SIGKILL; one that has ended cannot be killed.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// Not a test by itself: the process that the next one kills.
+    #[test]
+    fn child_that_plots() {
+        let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+        Plots::open(Path::new(&dir), NODE, CHILD_RULES).unwrap().keep(&|| Bytes(1 << 40));
+    }
+
+    #[test]
+    fn plots_of_a_killed_process_are_whole_and_the_next_one_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = || {
+            let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_str().and_then(region_of).is_some()).count()
+        };
+        let mut before = Vec::new();
+        for round in 1..=4 {
+            let had = before.len();
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "plots::tests::child_that_plots", "--nocapture"])
+                .env(CHILD_DIR, dir.path())
+                .stdout(std::process::Stdio::null())
+                .spawn();
+            let mut child = Child(child.unwrap());
+            while count() < had + 2 {
+                assert!(child.0.try_wait().unwrap().is_none(), "the child ended, round {round}");
+                std::thread::yield_now();
+            }
+            // In the middle of the third or a later region.
+            drop(child);
+            let plots = Plots::open(dir.path(), NODE, CHILD_RULES).unwrap();
+            let items = plots.items();
+            assert!(items.len() >= had + 2, "round {round}");
+            assert_eq!(items[..had], before, "what was whole is not made again, round {round}");
+            check_believed(&plots, &format!("after kill {round}"));
+            before = items;
+        }
     }
 }
