@@ -66,6 +66,15 @@ pub const SILENCE: Duration = Duration::from_millis(3_500);
 /// others have answered already.
 pub const RECALL_GRACE: Duration = Duration::from_millis(300);
 
+/// Pauses before a validator that has started says its last votes again, each counted from the one
+/// before: at once where all is ready, and later for a long journal and for others that start.
+pub const ECHO_DELAYS: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(130),
+    Duration::from_millis(500),
+    Duration::from_millis(1_000),
+];
+
 /// How often an unreachable validator is dialled.
 pub const DIAL_INTERVAL: Duration = Duration::from_secs(1);
 

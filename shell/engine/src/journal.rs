@@ -1,6 +1,6 @@
 //! What a validator knows about its own votes.
 
-use crate::{block::Digest, limits};
+use crate::{block::Digest, limits, prime};
 use commonware_consensus::{
     Viewable as _,
     simplex::{
@@ -22,6 +22,8 @@ pub(crate) struct Voted {
     notarize: bool,
     nullify: bool,
     finalize: bool,
+    /// Those of the last two views.
+    pub(crate) last: Vec<Vote<Scheme, Digest>>,
 }
 
 impl Voted {
@@ -44,15 +46,29 @@ impl Voted {
             Artifact::Finalize(_) => (false, false, true),
             _ => return,
         };
+        if view.next() >= self.view {
+            self.last.extend(vote(artifact));
+        }
         if view < self.view {
             return;
         }
         if view > self.view {
-            *self = Self { view, ..Self::default() };
+            let last = std::mem::take(&mut self.last);
+            *self = Self { view, last, ..Self::default() };
+            self.last.retain(|vote| prime::is_late(vote, view));
         }
         self.notarize |= kinds.0;
         self.nullify |= kinds.1;
         self.finalize |= kinds.2;
+    }
+}
+
+fn vote(artifact: &Artifact<Scheme, Digest>) -> Option<Vote<Scheme, Digest>> {
+    match artifact {
+        Artifact::Notarize(vote) => Some(Vote::Notarize(vote.clone())),
+        Artifact::Nullify(vote) => Some(Vote::Nullify(vote.clone())),
+        Artifact::Finalize(vote) => Some(Vote::Finalize(vote.clone())),
+        _ => None,
     }
 }
 

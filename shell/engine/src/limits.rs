@@ -34,6 +34,12 @@ pub(crate) const REFRESH_HEIGHTS: u64 = 8;
 /// Messages of the next term kept until it begins here.
 pub(crate) const EARLY_MESSAGES: usize = 1_024;
 
+/// Own votes waiting to be counted again after a start: three in each of two views, twice.
+pub(crate) const ECHO_MESSAGES: usize = 12;
+
+/// Signs of life waiting for an engine that starts: each validator twice.
+pub(crate) const PRESENCE_MESSAGES: usize = 2 * MAX_VALIDATORS as usize;
+
 /// Longest encoded header, in bytes: the widest varints of every field.
 pub const MAX_HEADER_BYTES: usize = 256;
 

@@ -19,7 +19,9 @@ use crate::{
     delivery::{Role, Status},
     error::{Error, Result},
     journal::{self, Silence, Voted},
-    limits::{self, EARLY_MESSAGES},
+    lanes::{Lane, Lanes, Primed, Wires},
+    limits,
+    prime::{Echo, Hints},
     pulse::{Pulses, Recall, Watcher},
     rejoin::Rejoin,
     term::{Members, Schemes, Seat, Terms},
@@ -41,20 +43,12 @@ use commonware_cryptography::{
     certificate::Verifier as _,
     ed25519::{PrivateKey, PublicKey},
 };
-use commonware_p2p::{
-    Blocker, Message, Receiver, Sender,
-    utils::mux::{self, Builder as _, MuxHandle, Muxer, SubReceiver},
-};
+use commonware_p2p::{Blocker, Message, Receiver, Sender, utils::mux};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, IoBuf, Metrics, Spawner, Storage};
 use commonware_utils::vec::NonEmptyVec;
 use rand_core::CryptoRng;
-use std::{
-    collections::{BTreeSet, VecDeque},
-    future::pending,
-    num::NonZeroUsize,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, future::pending, sync::Arc};
 use tokio::sync::watch;
 
 /// Tells the network whom to connect to.
@@ -82,7 +76,6 @@ pub(crate) async fn members<E: Spawner>(
 }
 
 type Automaton<E> = Deferred<E, Scheme, Adapter, Block, FixedEpocher>;
-type Backup = tokio::sync::mpsc::Receiver<(u64, Message<PublicKey>)>;
 
 /// What is needed to go from term to term.
 pub(crate) struct Orchestrator<E, B, T>
@@ -104,75 +97,16 @@ where
     pub(crate) common: Common<B>,
 }
 
-/// The muxed channels.
-struct Lanes<S: Sender> {
-    votes: Lane<S>,
-    certificates: Lane<S>,
-    resolver: Lane<S>,
-}
-
-/// A channel with what came for the next term before its time.
-struct Lane<S: Sender> {
-    mux: MuxHandle<S>,
-    backup: Backup,
-    early: VecDeque<Message<PublicKey>>,
-}
-
-/// First what came early, then what comes.
-#[derive(Debug)]
-struct Primed {
-    early: VecDeque<Message<PublicKey>>,
-    late: SubReceiver<PublicKey>,
-}
-
-impl Receiver for Primed {
-    type Error = mux::Error;
-    type PublicKey = PublicKey;
-
-    async fn recv(&mut self) -> Result<Message<PublicKey>, mux::Error> {
-        match self.early.pop_front() {
-            Some(message) => Ok(message),
-            None => self.late.recv().await,
-        }
-    }
-
-    fn capacity(&self) -> NonZeroUsize {
-        self.late.capacity()
-    }
-}
-
-impl<S: Sender<PublicKey = PublicKey>> Lane<S> {
-    fn new<E: Spawner, R: Receiver<PublicKey = PublicKey>>(context: E, link: (S, R)) -> Self {
-        let (muxer, mux, backup) = Muxer::builder(context, link.0, link.1).with_backup().build();
-        muxer.start();
-        Self { mux, backup, early: VecDeque::new() }
-    }
-
-    fn keep(&mut self, message: Message<PublicKey>) {
-        // The oldest matter most: the first proposal is among them.
-        if self.early.len() < EARLY_MESSAGES {
-            self.early.push_back(message);
-        }
-    }
-
-    /// Opens the sub-channel of a term, with what came early for it.
-    async fn open(&mut self, term: u64) -> Result<(mux::SubSender<S>, Primed), mux::Error> {
-        let (sender, late) = self.mux.register(term).await?;
-        while let Ok((their, message)) = self.backup.try_recv() {
-            if their == term {
-                self.keep(message);
-            }
-        }
-        Ok((sender, Primed { early: std::mem::take(&mut self.early), late }))
-    }
-}
-
 /// The engine of a term; stops with this.
-struct Running(Handle<()>);
+struct Running {
+    engine: Handle<()>,
+    echo: Handle<()>,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.abort();
+        self.engine.abort();
+        self.echo.abort();
     }
 }
 
@@ -193,10 +127,6 @@ struct Following {
     /// View of the newest certificate taken.
     newest: View,
 }
-
-/// The channels of one engine of consensus: votes, certificates, resolver.
-type Wires<S> =
-    ((mux::SubSender<S>, Primed), (mux::SubSender<S>, Primed), (mux::SubSender<S>, Primed));
 
 /// All that is needed to vote, but the answers.
 struct Question<S: Sender> {
@@ -219,7 +149,7 @@ impl<S: Sender<PublicKey = PublicKey>> Part<S> {
             Self::Asks(_) | Self::Nothing => pending().await,
             Self::Votes(running) => {
                 // However it ended, it must not.
-                let _ = (&mut running.0).await;
+                let _ = (&mut running.engine).await;
                 Happening::Ended
             }
             Self::Follows(following) => match following.certificates.recv().await {
@@ -311,7 +241,7 @@ where
                     lanes.certificates.open(term).await?,
                     lanes.resolver.open(term).await?,
                 );
-                let voted = self.voted(context, term, &scheme, members).await;
+                let voted = self.voted(context, term, &scheme).await;
                 let question = Question { scheme, floor, wires, voted };
                 if members.validators.len() == 1 || self.rejoin == Rejoin::Force {
                     self.vote(context, term, question)
@@ -355,17 +285,24 @@ where
     ) -> Part<S> {
         let context = context.child("consensus").with_attribute("term", term);
         let reporter = Watcher { inner: self.automaton.clone(), pulses: self.pulses.clone() };
-        let Question { scheme, floor, wires: (votes, certificates, resolver), .. } = question;
+        let Question { scheme, floor, wires: (votes, certificates, resolver), voted } = question;
+        let (hints, own) = Hints::new(&scheme, term, self.pulses.attend());
+        let echo = Echo {
+            me: self.key.public_key(),
+            votes: voted.last,
+            others: votes.0.clone(),
+            own,
+            marshal: self.marshal.clone(),
+        };
+        let votes = (votes.0, votes.1.with_hints(hints));
+        let echo = context.child("echo").spawn(move |context| echo.run(context));
         let config = self.common.consensus(term, scheme, floor, self.automaton.clone(), reporter);
-        Part::Votes(Running(Engine::new(context, config).start(votes, certificates, resolver)))
+        let engine = Engine::new(context, config).start(votes, certificates, resolver);
+        Part::Votes(Running { engine, echo })
     }
 
     /// What this validator knows to have voted in a term.
-    async fn voted(&mut self, context: &E, term: u64, scheme: &Scheme, members: &Members) -> Voted {
-        if members.validators.len() == 1 {
-            // Nobody to be asked, nobody to be contradicted.
-            return Voted::default();
-        }
+    async fn voted(&mut self, context: &E, term: u64, scheme: &Scheme) -> Voted {
         let (partition, pages) = (self.common.journal(term), self.common.pages.clone());
         journal::last_votes(context.child("votes"), partition, pages, scheme).await
     }

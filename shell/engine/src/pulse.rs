@@ -1,7 +1,8 @@
 //! What peers tell each other beside consensus: that they live, and what they have seen of us.
 //!
-//! * **Beat.** Every second each process says in which term it is. So each knows how many
-//!   validators it can reach, and whether they are a quorum.
+//! * **Beat.** Every second each process says in which term it is, and whether it votes there. So
+//!   each knows how many validators it can reach, whether they are a quorum, and whose turns are
+//!   worth waiting for when an engine starts ([`crate::prime`]).
 //! * **Recall.** A validator votes only once in each step of the protocol, because it keeps its
 //!   votes on disk. One whose disk was wiped, or restored from a backup, does not know what it
 //!   has voted. Before its first vote in a term it asks the other validators for its own latest
@@ -11,9 +12,16 @@
 //! beat   = 0 u8 | term varint
 //! ask    = 1 u8 | term varint
 //! answer = 2 u8 | term asked about varint | term of the answerer varint | vote of the asker, or none
+//! rest   = 3 u8 | term varint                                   a beat of one that does not vote
 //! ```
 
-use crate::{block::Digest, defaults, delivery::Status, journal::Voted, limits};
+use crate::{
+    block::Digest,
+    defaults,
+    delivery::{Role, Status},
+    journal::Voted,
+    limits,
+};
 use bytes::BufMut;
 use commonware_codec::{
     Buf, Decode as _, Encode as _, EncodeSize, Error as CodecError, Read, ReadExt as _, Write,
@@ -41,13 +49,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 type OwnVote = Vote<Scheme, Digest>;
 
 /// One message.
 enum Pulse {
     Beat { term: u64 },
+    Rest { term: u64 },
     Ask { term: u64 },
     Answer { term: u64, now: u64, vote: Option<OwnVote> },
 }
@@ -63,6 +72,10 @@ impl Write for Pulse {
                 1u8.write(buf);
                 UInt(*term).write(buf);
             }
+            Self::Rest { term } => {
+                3u8.write(buf);
+                UInt(*term).write(buf);
+            }
             Self::Answer { term, now, vote } => {
                 2u8.write(buf);
                 UInt(*term).write(buf);
@@ -76,7 +89,9 @@ impl Write for Pulse {
 impl EncodeSize for Pulse {
     fn encode_size(&self) -> usize {
         1 + match self {
-            Self::Beat { term } | Self::Ask { term } => UInt(*term).encode_size(),
+            Self::Beat { term } | Self::Rest { term } | Self::Ask { term } => {
+                UInt(*term).encode_size()
+            }
             Self::Answer { term, now, vote } => {
                 UInt(*term).encode_size() + UInt(*now).encode_size() + vote.encode_size()
             }
@@ -97,6 +112,7 @@ impl Read for Pulse {
                 let now = UInt::read(buf)?.into();
                 Ok(Self::Answer { term, now, vote: Option::<OwnVote>::read(buf)? })
             }
+            3 => Ok(Self::Rest { term }),
             _ => Err(CodecError::Invalid("pulse", "unknown kind")),
         }
     }
@@ -108,10 +124,19 @@ struct Known {
     /// The term that runs here, and who votes in it.
     term: u64,
     validators: Set<PublicKey>,
-    heard: BTreeMap<PublicKey, SystemTime>,
+    heard: BTreeMap<PublicKey, Heard>,
+    /// The engine of the term hears of the validators that are there.
+    attending: Option<mpsc::Sender<PublicKey>>,
     /// Latest vote seen of each validator, by term.
     votes: BTreeMap<u64, BTreeMap<PublicKey, OwnVote>>,
     asking: Option<Asking>,
+}
+
+/// The last sign of life of a process.
+#[derive(Clone, Copy)]
+struct Heard {
+    at: SystemTime,
+    votes: bool,
 }
 
 struct Asking {
@@ -153,6 +178,7 @@ impl Pulses {
         known.term = term;
         known.validators = validators;
         known.asking = None;
+        known.attending = None;
         known.votes.retain(|old, _| old.saturating_add(limits::KEPT_TERMS) > term);
     }
 
@@ -160,6 +186,21 @@ impl Pulses {
     pub(crate) fn ask(&self, now: SystemTime) {
         self.known().asking = Some(Asking { since: now, answers: BTreeMap::new() });
         self.question.notify_one();
+    }
+
+    /// Yields each validator that is there and votes, and those that come (back), until the term
+    /// ends.
+    pub(crate) fn attend(&self) -> mpsc::Receiver<PublicKey> {
+        let (sender, receiver) = mpsc::channel(limits::PRESENCE_MESSAGES);
+        let mut known = self.known();
+        for (key, _) in known.heard.iter().filter(|(_, heard)| heard.votes) {
+            if known.validators.position(key).is_some() {
+                // There is room for all validators.
+                let _ = sender.try_send(key.clone());
+            }
+        }
+        known.attending = Some(sender);
+        receiver
     }
 
     /// Waits for answers.
@@ -239,39 +280,66 @@ impl Pulses {
                 () = context.sleep_until(beat) => {
                     beat = context.current() + defaults::BEAT_INTERVAL;
                     self.count(&me, context.current(), &status);
-                    self.say(&mut sender);
+                    self.say(Recipients::All, &status, &mut sender);
                     self.news.notify_one();
                 }
                 message = receiver.recv() => match message {
-                    Ok(message) => self.answer(context.current(), message, &mut sender),
+                    Ok(message) => {
+                        let from = message.0.clone();
+                        if self.answer(context.current(), message, &mut sender) {
+                            self.say(Recipients::One(from), &status, &mut sender);
+                        }
+                    }
                     Err(_) => return,
                 },
-                () = self.question.notified() => self.say(&mut sender),
+                () = self.question.notified() => self.say(Recipients::All, &status, &mut sender),
             }
         }
     }
 
-    fn say(&self, sender: &mut impl Sender<PublicKey = PublicKey>) {
+    fn say(
+        &self,
+        to: Recipients<PublicKey>,
+        status: &watch::Sender<Status>,
+        sender: &mut impl Sender<PublicKey = PublicKey>,
+    ) {
+        let role = status.borrow().role;
         let known = self.known();
-        let pulse = match known.asking {
-            Some(_) => Pulse::Ask { term: known.term },
-            None => Pulse::Beat { term: known.term },
+        let pulse = match (&known.asking, role) {
+            (Some(_), _) => Pulse::Ask { term: known.term },
+            (None, Role::Asking | Role::Validator) => Pulse::Beat { term: known.term },
+            (None, Role::Follower | Role::Silent) => Pulse::Rest { term: known.term },
         };
         drop(known);
-        sender.send(Recipients::All, pulse.encode(), false);
+        sender.send(to, pulse.encode(), false);
     }
 
+    /// Takes a message; true if its sender was not there before and should hear of us.
     fn answer(
         &self,
         now: SystemTime,
         (from, bytes): Message<PublicKey>,
         sender: &mut impl Sender<PublicKey = PublicKey>,
-    ) {
-        let Ok(pulse) = Pulse::decode_cfg(bytes, &()) else { return };
+    ) -> bool {
+        let Ok(pulse) = Pulse::decode_cfg(bytes, &()) else { return false };
         let mut known = self.known();
-        known.heard.insert(from.clone(), now);
+        let before = known.heard.get(&from).copied();
+        let votes = match pulse {
+            Pulse::Beat { .. } | Pulse::Ask { .. } => true,
+            Pulse::Rest { .. } => false,
+            Pulse::Answer { .. } => before.is_some_and(|before| before.votes),
+        };
+        known.heard.insert(from.clone(), Heard { at: now, votes });
+        if votes
+            && before.is_none_or(|before| !before.votes)
+            && known.validators.position(&from).is_some()
+            && let Some(attending) = &known.attending
+        {
+            // Full: the engine reads nothing, and is not helped by more.
+            let _ = attending.try_send(from.clone());
+        }
         match pulse {
-            Pulse::Beat { .. } => {}
+            Pulse::Beat { .. } | Pulse::Rest { .. } => {}
             Pulse::Ask { term } => {
                 let vote = known.votes.get(&term).and_then(|votes| votes.get(&from)).cloned();
                 let answer = Pulse::Answer { term, now: known.term, vote };
@@ -289,13 +357,14 @@ impl Pulses {
                 }
             }
         }
+        before.is_none()
     }
 
     /// Counts the validators that can be reached.
     fn count(&self, me: &PublicKey, now: SystemTime, status: &watch::Sender<Status>) {
         let mut known = self.known();
-        known.heard.retain(|_, at| {
-            now.duration_since(*at).is_ok_and(|silence| silence < defaults::SILENCE)
+        known.heard.retain(|_, heard| {
+            now.duration_since(heard.at).is_ok_and(|silence| silence < defaults::SILENCE)
         });
         let reachable = known.validators.iter();
         let reachable = reachable.filter(|key| *key == me || known.heard.contains_key(*key));
