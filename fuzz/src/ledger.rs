@@ -65,6 +65,8 @@ pub(crate) fn object(data: &[u8]) {
         Key::Price,
         Key::Certificate(FarmId(1)),
         Key::Merit(NodeId([1; 32])),
+        Key::Power(NodeId([1; 32])),
+        Key::Gap,
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),

@@ -439,6 +439,28 @@ pub enum Refusal {
         /// The farm.
         farm: FarmId,
     },
+    /// One nap after the other: the node has to be witnessed awake in between.
+    #[error("node {node} was not witnessed awake since its last nap")]
+    NapUnsettled {
+        /// The node.
+        node: NodeId,
+    },
+    /// No more naps in this period.
+    #[error("node {node} sleeps at most {naps_max} times in a period")]
+    TooManyNaps {
+        /// The node.
+        node: NodeId,
+        /// How often it may.
+        naps_max: u16,
+    },
+    /// Who slept saw nothing.
+    #[error("node {node} slept in epoch {epoch}")]
+    WasAsleep {
+        /// The node.
+        node: NodeId,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,

@@ -358,6 +358,33 @@ pub enum Event {
         /// Whose word.
         by: AccountId,
     },
+    /// A node will sleep.
+    SleepAnnounced {
+        /// The node.
+        node: NodeId,
+        /// The first epoch.
+        from: Epoch,
+        /// The first epoch in which it serves again.
+        until: Epoch,
+    },
+    /// A contract or its farmer needs a node that sleeps or is about to.
+    NodeCalled {
+        /// The node.
+        node: NodeId,
+        /// The first epoch in which it serves again.
+        until: Epoch,
+    },
+    /// A node was witnessed again after a nap.
+    NapSettled {
+        /// The node.
+        node: NodeId,
+        /// How long it slept, in milliseconds.
+        slept_ms: u64,
+        /// How much of it counts as time due.
+        due_ms: u64,
+        /// How much of it is paid like time up: none if the node was not back.
+        up_ms: u64,
+    },
 }
 
 /// That a transaction was applied.

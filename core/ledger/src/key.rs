@@ -1,6 +1,6 @@
 //! Where each object stands in the map.
 
-use acre_types::{AccountId, ContractId, FarmId, NodeId, PublicKey};
+use acre_types::{AccountId, ContractId, Epoch, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::mint::PolicyId;
@@ -10,7 +10,7 @@ use crate::object::{
     Grid, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally, Totals,
     Twin, Voice,
 };
-use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook};
+use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook, Power};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -50,6 +50,8 @@ use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook}
 /// | 31 | `Price`, once a feed has posted | [`PriceState`] |
 /// | 32 | `Certificate(farm)`, if somebody attested | [`Certificate`] |
 /// | 33 | `Merit(node)`, once a period was paid | [`Merit`] |
+/// | 34 | `Power(node)`, once it announced a nap | [`Power`] |
+/// | 35 | `Gap`, once the grid stood still for an epoch or more | [`Epoch`] in which it went on |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -87,6 +89,8 @@ pub enum Key {
     Price,
     Certificate(FarmId),
     Merit(NodeId),
+    Power(NodeId),
+    Gap,
 }
 
 impl Key {
@@ -202,6 +206,12 @@ pub struct CertificateOf(pub FarmId);
 /// Looks up how many good periods a node has had in a row.
 #[derive(Clone, Copy, Debug)]
 pub struct MeritOf(pub NodeId);
+/// Looks up the naps of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct PowerOf(pub NodeId);
+/// Looks up the epoch in which the grid went on when it last stood still.
+#[derive(Clone, Copy, Debug)]
+pub struct TheGap;
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -238,6 +248,8 @@ lookup! {
     ThePrice => PriceState, |_this| Key::Price;
     CertificateOf => Certificate, |this| Key::Certificate(this.0);
     MeritOf => Merit, |this| Key::Merit(this.0);
+    PowerOf => Power, |this| Key::Power(this.0);
+    TheGap => Epoch, |_this| Key::Gap;
 }
 
 #[cfg(test)]
@@ -296,6 +308,8 @@ mod tests {
             Key::Price,
             Key::Certificate(FarmId(8)),
             Key::Merit(NodeId([9; 32])),
+            Key::Power(NodeId([9; 32])),
+            Key::Gap,
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

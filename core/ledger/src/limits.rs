@@ -159,6 +159,12 @@ pub const ATTESTATIONS_MAX: usize = 2 * CERTIFIERS_MAX;
 pub const ATTESTATION_EPOCHS_MAX: u64 = 40_000;
 /// Good periods in a row that a record may be asked for: ten years of months.
 pub const MERIT_PERIODS_MAX: u64 = 120;
+/// Naps of a node in one period.
+pub const NAPS_MAX: u64 = 1_000;
+/// Epochs of one nap: a week of hours, so that what sleeps is proven again at least so often.
+pub const NAP_EPOCHS_MAX: u64 = 168;
+/// Epochs that a node that is called may take to get up.
+pub const WAKE_EPOCHS_MAX: u64 = 24;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 

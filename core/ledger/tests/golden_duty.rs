@@ -6,8 +6,8 @@ mod common;
 use acre_codec::{List, encode, golden};
 use acre_ledger::mint::Certification;
 use acre_ledger::{
-    Action, Amendment, Attestation, Certificate, CertificationRules, Event, Key, Merit,
-    SignedTransaction, Transaction,
+    Action, Amendment, Attestation, Capacity, Certificate, CertificationRules, Event, Key, Merit,
+    Nap, Power, PowerRules, SignedTransaction, Transaction,
 };
 use acre_types::{AccountId, Amount, Digest, Epoch, FarmId, NodeId};
 
@@ -27,6 +27,8 @@ fn transaction_of_every_action() {
     let actions = [
         Action::AttestFarm { farm: FARM, level, evidence, until: Epoch(5) },
         Action::RevokeAttestation { farm: FARM, by: ID },
+        Action::SleepNode { node: NODE, from: Epoch(15), epochs: 16 },
+        Action::WakeNode { node: NODE },
     ];
     let (chain, from) = (Digest([6; 32]), key(1).public().into());
     let signed =
@@ -40,7 +42,7 @@ fn transaction_of_every_action() {
 
 #[test]
 fn key_of_every_kind() {
-    let keys = [Key::Certificate(FARM), Key::Merit(NODE)];
+    let keys = [Key::Certificate(FARM), Key::Merit(NODE), Key::Power(NODE), Key::Gap];
     check(include_str!("golden/duty-keys.hex"), &keys.map(|key| key.to_bytes()));
 }
 
@@ -50,6 +52,9 @@ fn event_of_every_kind() {
     let events = [
         Event::FarmAttested { farm: FARM, by: ID, level, until: Epoch(9) },
         Event::AttestationRevoked { farm: FARM, by: ID },
+        Event::SleepAnnounced { node: NODE, from: Epoch(17), until: Epoch(18) },
+        Event::NodeCalled { node: NODE, until: Epoch(19) },
+        Event::NapSettled { node: NODE, slept_ms: 20, due_ms: 21, up_ms: 22 },
     ];
     check(include_str!("golden/duty-events.hex"), &events.each_ref().map(encode));
 }
@@ -67,10 +72,19 @@ fn object_of_every_type() {
         certifiers: List::new(vec![ID]).unwrap(),
         ..CertificationRules::default()
     };
+    let nap = Nap {
+        from: Epoch(23),
+        until: Epoch(24),
+        called: Some(Epoch(25)),
+        span_ms: 26,
+        proven: Capacity::default(),
+    };
     let objects = [
         encode(&Certificate { attestations: List::new(vec![attestation]).unwrap() }),
         encode(&Merit { run: 13, last: 14 }),
         encode(&Amendment::Certification(rules)),
+        encode(&Power { period: 27, naps: 28, nap: Some(nap) }),
+        encode(&Amendment::Power(PowerRules::default())),
     ];
     check(include_str!("golden/duty-objects.hex"), &objects);
 }

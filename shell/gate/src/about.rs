@@ -127,6 +127,9 @@ impl About {
             }
             Event::WorkloadReported { contract, node } => about.contract(*contract).node(*node),
             Event::PricePosted { feed, .. } => about.account(*feed),
+            Event::SleepAnnounced { node, .. }
+            | Event::NodeCalled { node, .. }
+            | Event::NapSettled { node, .. } => about.node(*node),
             Event::FarmAttested { farm, by, .. } | Event::AttestationRevoked { farm, by } => {
                 about.farm(*farm).account(*by)
             }
@@ -190,6 +193,7 @@ impl About {
             Action::CreateContract(new) => about.asked(new),
             Action::CreateGang { contracts } => contracts.iter().fold(about, Self::asked),
             Action::PostPrice { .. } => about,
+            Action::SleepNode { node, .. } | Action::WakeNode { node } => about.node(*node),
             Action::AttestFarm { farm, .. } => about.farm(*farm),
             Action::RevokeAttestation { farm, by } => about.farm(*farm).account(*by),
             Action::ExtendContract { contract, .. }

@@ -5,7 +5,7 @@ use acre_types::{Epoch, UnixMs};
 use super::Work;
 use crate::error::StateError;
 use crate::event::Event;
-use crate::key::TheEpoch;
+use crate::key::{TheEpoch, TheGap};
 use crate::object::{EpochState, PastEpoch};
 
 impl Work<'_> {
@@ -42,6 +42,9 @@ impl Work<'_> {
                 witnesses: running.witnesses,
             }),
         };
+        if skipped > 0 {
+            self.overlay.put(&TheGap, next.number);
+        }
         self.own_events.push(Event::EpochBegan { epoch: next.number, seed: next.seed, skipped });
         self.overlay.put(&TheEpoch, next);
         Ok(())

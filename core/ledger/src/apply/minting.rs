@@ -6,6 +6,7 @@
 use acre_codec::List;
 use acre_types::{Amount, Bytes, Epoch, FarmId, NodeId};
 
+use super::power::NapWorth;
 use super::{Done, Work};
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::Event;
@@ -30,13 +31,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// An epoch was folded into the node: `old` became `new`.
+    /// An epoch was folded into the node: `old` became `new`, and a nap may be settled by it.
     pub(super) fn earn(
         &mut self,
         id: NodeId,
         tally: &Tally,
-        old: &Node,
-        new: &Node,
+        (old, new): (&Node, &Node),
+        nap: Option<NapWorth>,
     ) -> Result<(), StateError> {
         let Some(earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
         let period = self.parameters.minting.period_of(tally.epoch);
@@ -53,6 +54,9 @@ impl Work<'_> {
         let due_ms = new.record.due.saturating_sub(old.record.due);
         let up_ms = new.record.up.saturating_sub(old.record.up);
         span.add(due_ms, up_ms, new.proven());
+        if let Some(NapWorth { due_ms, up_ms, capacity }) = nap {
+            span.add(due_ms, up_ms, capacity);
+        }
         self.overlay.put(&EarningsOf(id), earnings);
         Ok(())
     }

@@ -13,6 +13,7 @@ mod epoch;
 mod farm;
 mod govern;
 mod minting;
+mod power;
 mod price;
 mod recovery;
 mod seats;
@@ -207,6 +208,10 @@ impl<'a> Work<'a> {
                 self.attest_farm(from, *farm, *level, *evidence, *until)
             }
             Action::RevokeAttestation { farm, by } => self.revoke_attestation(from, *farm, *by),
+            Action::SleepNode { node, from: first, epochs } => {
+                self.sleep_node(from, *node, *first, *epochs)
+            }
+            Action::WakeNode { node } => self.wake_node(from, *node),
         }?;
         Ok(payer)
     }
@@ -326,7 +331,11 @@ fn payer_of(
             }
             farm::owner_by_token(overlay, now, NodeId(from.0), token)
         }
-        Action::UpdateNode { node, .. } if node.0 == from.0 => {
+        Action::UpdateNode { node, .. }
+        | Action::SleepNode { node, .. }
+        | Action::WakeNode { node }
+            if node.0 == from.0 =>
+        {
             let known = overlay.get(node)?.ok_or(Refusal::NoSuchNode { node: *node })?;
             if !farm::may_update(from, *node, &known) {
                 return Err(Refusal::NotYours { what: "the node" }.into());

@@ -11,7 +11,7 @@ use super::{Done, Work};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::fold::fold;
-use crate::key::{NodeAt, TallyOf, TheEpoch};
+use crate::key::{NodeAt, PowerOf, TallyOf, TheEpoch};
 use crate::object::{Heard, Node, NodeState, PastEpoch, Tally, Verdict, Verdicts};
 use crate::overlay::Overlay;
 use crate::witness::may_witness;
@@ -35,6 +35,9 @@ pub(super) fn admit_report(
     let witness = overlay.get(&id)?.ok_or(Refusal::NoSuchNode { node: id })?;
     if witness.witnessing.last.is_some_and(|last| last >= epoch) {
         return Err(Refusal::DoneThisEpoch { epoch }.into());
+    }
+    if !overlay.get(&PowerOf(id))?.unwrap_or_default().is_awake(epoch) {
+        return Err(Refusal::WasAsleep { node: id, epoch }.into());
     }
     let duties = past.assignment().duties_of(witness.index);
     for verdict in verdicts.iter() {
@@ -86,11 +89,17 @@ impl Work<'_> {
     }
 
     /// Keeps what a witness said of a node, and says how many verdicts that is: none if the node
-    /// was retired meanwhile.
+    /// was retired meanwhile or slept.
     fn hear(&mut self, past: &PastEpoch, witness: u32, verdict: &Verdict) -> Done<u8> {
         let id = verdict.node;
         let node = self.overlay.must(&id)?;
         if node.state == NodeState::Retired {
+            return Ok(0);
+        }
+        if !self.power(id)?.is_awake(past.number) {
+            if self.parameters.power.calls(&past.seed, id) {
+                self.call_node(id)?;
+            }
             return Ok(0);
         }
         let tally = match self.overlay.get(&TallyOf(id))? {
@@ -117,7 +126,8 @@ impl Work<'_> {
         for index in past.assignment().witnesses_of(node.index) {
             let id = self.overlay.must(&NodeAt(index))?;
             let witness = self.overlay.must(&id)?;
-            witnesses = witnesses.saturating_add(u8::from(may_witness(rule, &witness, node)));
+            let counts = may_witness(rule, &witness, node) && self.power(id)?.is_awake(past.number);
+            witnesses = witnesses.saturating_add(u8::from(counts));
         }
         let heard = List::new(Vec::new()).expect("none is within any limit");
         Ok(Tally { epoch: past.number, span_ms: past.span_ms, witnesses, heard })
@@ -148,7 +158,8 @@ impl Work<'_> {
         folded.enter(tally, &mut node);
         self.count_units(&old, &node)?;
         self.overlay.put(&id, node.clone());
-        self.earn(id, tally, &old, &node)?;
+        let nap = self.settle_nap(id, tally, &folded, &node)?;
+        self.earn(id, tally, (&old, &node), nap)?;
         self.events.push(Event::NodeFolded {
             node: id,
             epoch: tally.epoch,

@@ -12,6 +12,7 @@ mod grid;
 mod minting;
 mod node;
 mod parameters;
+mod power;
 mod price;
 mod proposal;
 mod seat;
@@ -20,7 +21,7 @@ mod twin;
 mod units;
 mod witness;
 
-use acre_types::{ContractId, FarmId, NodeId, PublicKey};
+use acre_types::{ContractId, Epoch, FarmId, NodeId, PublicKey};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::key::Key;
@@ -45,6 +46,7 @@ pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBoo
 pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
 use parameters::bounded;
 pub use parameters::{Fees, Parameters};
+pub use power::{Nap, Power, PowerRules, PowerState};
 pub use price::{
     Commitment, FeedRules, Formula, MONTH_MS, MicroUsd, Post, PriceState, Prices, Shape, Split,
     TokenPrice, TokenSource,
@@ -120,10 +122,11 @@ macro_rules! objects {
 }
 
 objects!(
-    small: Account, Totals, Handle, FarmId, NodeId, ContractId, PublicKey, Beacon, Tally, Seats;
+    small: Account, Totals, Handle, FarmId, NodeId, ContractId, PublicKey, Beacon, Tally, Seats,
+    Epoch;
     large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
     Assembly, Proposal, Ballot, Admitted, BillLine, PriceState, Earnings,
-    MintReceiptObject, PolicyBook, Certificate, Merit
+    MintReceiptObject, PolicyBook, Certificate, Merit, Power
 );
 
 impl AnyObject {
@@ -168,6 +171,8 @@ impl AnyObject {
             Key::Price => Self::PriceState(acre_codec::decode(bytes)?),
             Key::Certificate(_) => Self::Certificate(acre_codec::decode(bytes)?),
             Key::Merit(_) => Self::Merit(acre_codec::decode(bytes)?),
+            Key::Power(_) => Self::Power(acre_codec::decode(bytes)?),
+            Key::Gap => Self::Epoch(acre_codec::decode(bytes)?),
         })
     }
 }

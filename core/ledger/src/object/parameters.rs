@@ -8,6 +8,7 @@ use super::certify::CertificationRules;
 use super::epoch::CapacityRules;
 use super::grid::GridKind;
 use super::minting::MintingRules;
+use super::power::PowerRules;
 use super::proposal::{GovernanceRules, RuleVersion};
 use super::seat::SeatRules;
 use super::twin::PhonebookRules;
@@ -41,6 +42,8 @@ pub struct Parameters {
     pub contracts: ContractRules,
     /// Whose word makes farms certified, and what record.
     pub certification: CertificationRules,
+    /// How nodes may sleep.
+    pub power: PowerRules,
 }
 
 impl Parameters {
@@ -67,6 +70,7 @@ impl Parameters {
         self.grace.check()?;
         self.contracts.check()?;
         self.certification.check()?;
+        self.power.check()?;
         at_least("rules.version", self.rules.version.into(), 1)
     }
 

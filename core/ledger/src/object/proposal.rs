@@ -10,6 +10,7 @@ use super::epoch::CapacityRules;
 use super::grid::GridKind;
 use super::minting::MintingRules;
 use super::parameters::{Fees, Parameters, at_least, bounded};
+use super::power::PowerRules;
 use super::price::Prices;
 use super::seat::SeatRules;
 use super::terms::{ContractRules, GraceRules};
@@ -150,6 +151,8 @@ pub enum Amendment {
     Revoke(Subject),
     /// Whose word makes farms certified, and what record.
     Certification(CertificationRules),
+    /// How nodes may sleep.
+    Power(PowerRules),
 }
 
 impl Amendment {
@@ -174,6 +177,7 @@ impl Amendment {
             }
             Self::Admit(_) | Self::Revoke(_) => {}
             Self::Certification(certification) => changed.certification = certification,
+            Self::Power(power) => changed.power = power,
         }
         changed
     }

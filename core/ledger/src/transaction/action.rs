@@ -344,6 +344,20 @@ pub enum Action {
         /// Whose word.
         by: AccountId,
     },
+    /// Announces that an empty node sleeps; by the node (its owner pays) or by the farm's owner.
+    SleepNode {
+        /// Which.
+        node: NodeId,
+        /// The first epoch, later than the one that runs.
+        from: Epoch,
+        /// For how many.
+        epochs: u16,
+    },
+    /// Ends a nap, or calls it off; by the node (its owner pays) or by the farm's owner.
+    WakeNode {
+        /// Which.
+        node: NodeId,
+    },
 }
 
 impl Action {

@@ -78,6 +78,7 @@ impl Work<'_> {
         if more == Resources::default() {
             return Ok(());
         }
+        self.call_node(id)?;
         let mut node = self.node(id)?;
         let (wanted, free) = (more.storage, node.free());
         let full = Refusal::NoSpace { node: id, wanted, free };

@@ -25,6 +25,7 @@ impl Work<'_> {
     }
 
     pub(super) fn take_node(&mut self, id: NodeId, contract: ContractId) -> Done {
+        self.call_node(id)?;
         let mut node = self.node(id)?;
         node.rented = Some(contract);
         self.overlay.put(&id, node);
