@@ -3,8 +3,8 @@
 use acre_ledger::{
     Account, AnyObject, Attestation, Beacon, BillEntry, BillLine, Candidate, Certificate, Contract,
     ContractState, Count, Earnings, EpochState, Farm, FarmRelease, Grid, Member, MintReceiptObject,
-    Node, NodeState, Parameters, PriceState, Proposal, ProposalState, Release, Seat, Seats, Shares,
-    Standing, Tally, Totals, Twin,
+    Node, NodeState, Parameters, Power, PriceState, Proposal, ProposalState, Release, Seat, Seats,
+    Shares, Standing, Tally, Totals, Twin,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -63,6 +63,8 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::PriceState(state) => self::price(state),
         AnyObject::Certificate(certificate) => self::certificate(certificate),
         AnyObject::Merit(merit) => json!({ "good_periods": merit.run, "last_period": merit.last }),
+        AnyObject::Power(power) => self::power(power),
+        AnyObject::Epoch(epoch) => json!(epoch),
     }
 }
 
@@ -94,6 +96,17 @@ fn farm(farm: &Farm) -> Value {
             "missing": proposed.missing.to_vec(),
         })),
     })
+}
+
+fn power(power: &Power) -> Value {
+    let nap = power.nap.map(|nap| {
+        json!({
+            "from_epoch": nap.from,
+            "until_epoch": nap.until,
+            "called_in_epoch": nap.called,
+        })
+    });
+    json!({ "naps": power.naps, "in_period": power.period, "nap": nap })
 }
 
 fn certificate(certificate: &Certificate) -> Value {
