@@ -5,7 +5,7 @@ use acre_types::{AccountId, ContractId, UnixMs};
 use super::super::{Done, Work};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
-use crate::object::{Answer, Cause, Contract, ContractState, Gang, Stand};
+use crate::object::{Answer, Cause, Contract, ContractKind, ContractState, Gang, Stand};
 use crate::transaction::NewContract;
 
 impl Work<'_> {
@@ -28,6 +28,9 @@ impl Work<'_> {
         // If nobody has to answer, there is nothing to wait for.
         let Some(deadline) = deadlines.min() else { return Ok(()) };
         let first = made.first().map_or(ContractId(0), |contract| contract.id);
+        for contract in &made {
+            self.check_rents_last(contract, first, deadline)?;
+        }
         for mut contract in made {
             let answer = match contract.state {
                 ContractState::Open => Answer::Accepted,
@@ -36,6 +39,30 @@ impl Work<'_> {
             contract.gang = Some(Gang { first, members });
             contract.state = ContractState::Pending { deadline, answer };
             self.overlay.put(&contract.id.clone(), contract);
+        }
+        Ok(())
+    }
+
+    /// That a member which waits until `deadline` does not outlast the rent of a node that its owner
+    /// rents already. A rent of the same gang waits with it.
+    fn check_rents_last(
+        &mut self,
+        contract: &Contract,
+        first: ContractId,
+        deadline: UnixMs,
+    ) -> Done {
+        let period_ms = contract.expires.0.saturating_sub(contract.settled.0);
+        let until = UnixMs(deadline.0.saturating_add(period_ms));
+        if matches!(contract.kind, ContractKind::Rent(_)) {
+            return Ok(());
+        }
+        for id in contract.nodes() {
+            match self.node(*id)?.rented {
+                Some(rent) if rent < first => {
+                    self.check_renter(*id, rent, contract.owner, until)?;
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -77,7 +104,7 @@ impl Work<'_> {
             stands.push(Stand { due, up, ..*stand });
         }
         contract.stands = stands.try_into().expect("as many as there were");
-        if let crate::object::ContractKind::Service(service) = &mut contract.kind {
+        if let ContractKind::Service(service) = &mut contract.kind {
             service.billed = self.now;
         }
         contract.state = ContractState::Open;

@@ -7,7 +7,7 @@ use crate::bill::earned;
 use crate::error::{Refusal, StateError};
 use crate::mint::Certification;
 use crate::object::{
-    Contract, ContractKind, Node, NodeState, Part, Parts, Progress, Resources, Stand,
+    Contract, ContractKind, ContractState, Node, NodeState, Part, Parts, Progress, Resources, Stand,
 };
 use crate::price::{PlaceTerms, WHOLE_WEIGHT};
 
@@ -39,7 +39,9 @@ impl Work<'_> {
         Ok(Stand { weight, due, up })
     }
 
-    /// That the owner rents the node himself, for long enough.
+    /// That the owner rents the node himself, for long enough. A rent that has not begun gives
+    /// nothing away: it may still come to nothing with its gang, and what stands on the node would
+    /// have cost nothing (in that gang itself all begin together, and fall together).
     pub(super) fn check_renter(
         &mut self,
         node: NodeId,
@@ -48,7 +50,8 @@ impl Work<'_> {
         until: UnixMs,
     ) -> Done {
         let rent = self.overlay.must(&rent)?;
-        if rent.owner == owner && rent.expires >= until {
+        let is_open = rent.state == ContractState::Open;
+        if rent.owner == owner && is_open && rent.expires >= until {
             return Ok(());
         }
         Err(Refusal::NodeRented { node, contract: rent.id }.into())
