@@ -136,6 +136,18 @@ pub(crate) fn genesis_at(given: &Path) -> Outcome<Genesis> {
     read_genesis(&file)
 }
 
+/// The directory in which a process finds genesis and peers of a grid: that of a local grid, or
+/// `dir`, into which a genesis file is copied.
+pub(crate) fn grid_at(given: &Path, dir: &Path) -> Outcome<PathBuf> {
+    let given = std::path::absolute(given)?;
+    let genesis = genesis_at(&given)?;
+    if given.is_dir() {
+        return Ok(given.join("grid"));
+    }
+    write_genesis(dir, &genesis)?;
+    Ok(dir.to_owned())
+}
+
 fn read_genesis(path: &Path) -> Outcome<Genesis> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(Code::NotFound, format!("no genesis in {}: {error}", path.display()))

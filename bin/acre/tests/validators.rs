@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use common::{Grid, Story, eventually, kill, list, number, text};
+use common::{Grid, Kept, Story, acre, command, eventually, kill, list, number, text};
 
 /// An account that nobody has the key of.
 const NOBODY: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
@@ -23,6 +23,114 @@ fn four_validators_bear_the_loss_of_any_one() {
     story.check("two lost stop commits", || two_lost_stop_commits(&grid));
     story.check("all killed at once come back", || all_killed_at_once_come_back(&grid));
     story.end();
+}
+
+/// Terms of six blocks: an idle grid makes one a second.
+#[test]
+fn validators_join_by_stake_and_leave_at_the_end_of_a_term() {
+    let settings = ["seats.term_heights=6", "seats.by=stake:100", "seats.unbonding_terms=1"];
+    let grid = Grid::with_settings(1, 4, &settings);
+    let mut story = Story::default();
+    let fifth = Joined::new(&grid);
+    story.check("a fifth joins and sits", || fifth_joins_and_sits(&grid, &fifth));
+    story.check("its vote counts", || its_vote_counts(&grid));
+    story.check("a founder leaves", || founder_leaves(&grid));
+    story.check("the fifth leaves with its stake", || fifth_leaves(&grid, &fifth));
+    story.end();
+}
+
+/// A validator in a directory of its own, run by nobody but this test.
+struct Joined {
+    id: String,
+    dir: String,
+    _process: Kept,
+}
+
+impl Joined {
+    fn new(grid: &Grid) -> Self {
+        let (dir, home) = (grid.arg("fifth"), grid.home());
+        let (rpc, engine) = (free_address(), free_address());
+        let new = ["validator", "new", "--dir", &dir, "--rpc", &rpc, "--engine", &engine];
+        let made =
+            acre(&[&new[..], &["--grid", home.to_str().unwrap(), "--json"]].concat()).exits(0);
+        let id = text(&made.json(), "id").to_owned();
+        let mut run = command(&["validator", "run", "--dir", &dir]);
+        let log = std::fs::File::create(grid.path("fifth.log")).unwrap();
+        let run = run.stdout(std::process::Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut process = Kept(run);
+        let ready: Value = serde_json::from_str(&process.first_line()).unwrap();
+        assert_eq!(text(&ready, "id"), id);
+        Self { id, dir, _process: process }
+    }
+}
+
+/// A loopback address that was free just now.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Waits until so many sit, and all of them are up to date. Each payment makes a block at once, so
+/// that a term is over sooner than an idle grid would end it.
+#[track_caller]
+fn until_seated(grid: &Grid, count: usize) -> Vec<String> {
+    eventually("the seats change hands", || {
+        grid.acre(&["wallet", "send", NOBODY, &amount()]).exits(0);
+        let all = validators(grid);
+        let are_well = all.iter().all(|validator| validator["state"] == "voting");
+        let id = |validator: &Value| text(validator, "id").to_owned();
+        (all.len() == count && are_well).then(|| all.iter().map(id).collect())
+    })
+}
+
+fn fifth_joins_and_sits(grid: &Grid, fifth: &Joined) {
+    assert_eq!(validators(grid).len(), 4);
+    let joined = grid.acre(&["validator", "join", "--dir", &fifth.dir]).exits(0).json();
+    assert_eq!((text(&joined, "stake"), text(&joined, "standing")), ("100 TFT", "standing"));
+    // It is not registered twice.
+    grid.acre(&["validator", "join", "--dir", &fifth.dir]).exits(4).says(&["candidate already"]);
+    let listed = grid.acre(&["validator", "list"]).exits(0).json();
+    let is_named = |list: &[Value]| list.iter().any(|it| it == &Value::from(&*fifth.id));
+    assert!(is_named(list(&listed, "next")), "it sits next: {listed}");
+    assert!(until_seated(grid, 5).contains(&fifth.id));
+    // A seat cannot go below the least stake.
+    grid.acre(&["validator", "unstake", "1"]).exits(4).says(&["give up the seat first"]);
+    send(grid);
+}
+
+/// Four of five are a quorum: without one founder nothing goes on but by the vote of the fifth.
+fn its_vote_counts(grid: &Grid) {
+    let founder = text(&list(&grid.status(), "validators")[3], "id").to_owned();
+    grid.acre(&["validator", "stop", &founder]).exits(0);
+    send(grid);
+    grid.acre(&["validator", "start", &founder]).exits(0);
+    until_seated(grid, 5);
+}
+
+fn founder_leaves(grid: &Grid) {
+    let dir = grid.home().join("grid/validators/0");
+    let founder = text(&list(&grid.status(), "validators")[0], "id").to_owned();
+    let leave = ["validator", "leave", "--dir", dir.to_str().unwrap()];
+    // A founder's account is its own, and has nothing to pay fees with.
+    let error = grid.acre(&leave).exits(8).error();
+    assert!(text(&error, "try").contains("acre wallet send"), "{error}");
+    grid.acre(&["wallet", "send", &founder, "1"]).exits(0);
+    grid.acre(&leave).exits(0);
+    assert!(!until_seated(grid, 4).contains(&founder));
+    send(grid);
+}
+
+fn fifth_leaves(grid: &Grid, fifth: &Joined) {
+    grid.acre(&["validator", "leave"]).exits(0);
+    assert!(!until_seated(grid, 3).contains(&fifth.id));
+    let gone = eventually("the stake is due", || {
+        grid.acre(&["wallet", "send", NOBODY, &amount()]).exits(0);
+        let done = grid.acre(&["validator", "collect"]);
+        (done.code() == 0).then(|| done.json())
+    });
+    assert_eq!(text(&gone, "standing"), "gone", "{gone}");
+    grid.acre(&["validator", "leave"]).exits(3).error();
+    send(grid);
 }
 
 fn validators(grid: &Grid) -> Vec<Value> {

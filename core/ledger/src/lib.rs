@@ -40,6 +40,7 @@ mod object;
 mod overlay;
 pub mod phonebook;
 pub mod price;
+pub mod seating;
 mod state;
 mod transaction;
 pub mod witness;

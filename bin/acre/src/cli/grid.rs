@@ -106,6 +106,10 @@ pub(crate) struct NewValidator {
     /// Where other validators will reach it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) engine: std::net::SocketAddr,
+    /// A grid that it is to join: a local grid's home, or a genesis file, which is copied. Without
+    /// it, put the genesis into the directory when there is one.
+    #[arg(long, value_name = "GRID")]
+    pub(crate) grid: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -136,8 +140,41 @@ pub(crate) enum Validator {
     Run(Run),
     /// Make a validator's directory and key, and print the line that a genesis needs of it.
     New(NewValidator),
-    /// Who votes.
+    /// Who votes, who would like to, and who sits next.
     List,
+    /// Stand for a seat: register the validator in a directory, with a stake of this account.
+    Join {
+        /// The validator's directory, as `acre validator new` made it.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Tokens to lock, in TFT [default: the least that the grid asks for].
+        #[arg(long, value_name = "TFT")]
+        stake: Option<acre_types::Amount>,
+        /// An own node whose proven capacity stands behind it, for grids that seat by capacity.
+        #[arg(long = "node", value_name = "ID")]
+        nodes: Vec<acre_types::NodeId>,
+    },
+    /// Give up the seat, or the wish for one. The stake comes back some terms later, by `collect`.
+    Leave {
+        /// The directory of a validator of the genesis, whose own key is its account.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Add to the stake of this account's candidate.
+    Stake {
+        /// In TFT, as in 12.5.
+        amount: acre_types::Amount,
+    },
+    /// Ask for part of the stake back; it comes some terms later, by `collect`.
+    Unstake {
+        /// In TFT, as in 12.5.
+        amount: acre_types::Amount,
+    },
+    /// Have what is due of a stake paid back.
+    Collect {
+        /// The candidate's key [default: this account's].
+        validator: Option<acre_types::PublicKey>,
+    },
     /// Kill a validator of the local grid, as a power cut would (it stays dead until `start`).
     Stop {
         /// Its id, or a unique beginning of it.

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::{Admit, Kind, NewGrid, NewValidator};
+use crate::context;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::write_file;
 use crate::output::Output;
@@ -27,16 +28,28 @@ pub(crate) fn validator(new: &NewValidator, out: &Output) -> Outcome {
         let what = format!("{} holds a validator already", dir.display());
         return Err(Failure::new(Code::Conflict, what).state("it was not changed").into());
     }
+    for address in [new.rpc, new.engine] {
+        if address.port() == 0 {
+            let what = format!("{address}: others must know the port, so it cannot be drawn");
+            return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
+        }
+    }
+    let grid = match &new.grid {
+        // The genesis is put beside the key when the grid has one.
+        None => dir.clone(),
+        Some(given) => context::grid_at(given, &dir)?,
+    };
     let key = role::key(&dir)?.public();
-    // The genesis is put beside the key when the grid has one.
-    let settings =
-        role::validator::Settings { grid: dir.clone(), rpc: new.rpc, engine: new.engine };
+    let settings = role::validator::Settings { grid, rpc: new.rpc, engine: new.engine };
     role::write_settings(&dir, &settings)?;
     let line = format!("{key},{},{}", new.engine, new.rpc);
     let report = json!({
         "id": key, "engine": new.engine.to_string(), "rpc": new.rpc.to_string(), "line": line,
     });
-    out.note("Give this line to whoever makes the genesis (acre grid new --validator LINE), put the genesis file into the directory, then: acre validator run --dir DIR");
+    match new.grid {
+        None => out.note("Give this line to whoever makes the genesis (acre grid new --validator LINE), put the genesis file into the directory, then: acre validator run --dir DIR"),
+        Some(_) => out.note("Run it: acre validator run --dir DIR    and stand for a seat: acre validator join --dir DIR"),
+    }
     out.data(&report, || line.clone());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod candidate;
 mod contract;
 mod doctor;
 mod farm;
@@ -22,6 +23,7 @@ use acre_client::RepairMode;
 use clap::CommandFactory;
 use serde_json::json;
 
+use self::candidate::Change;
 use crate::cli::{self, Cli, Command};
 use crate::exit::Outcome;
 use crate::grid::control::{Kind, Request};
@@ -46,18 +48,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Contract(command) => contract::run(&home, command, out).await,
         Command::Vote(command) => vote::run(&home, command, out).await,
         Command::Grid(cli::Grid::New(new)) => grid::new(&new, out),
-        Command::Validator(cli::Validator::New(new)) => grid::validator(&new, out),
         Command::Proof(command) => proof::run(&home, command, out).await,
-        Command::Validator(cli::Validator::Run(run)) => {
-            role::validator::run(&run.dir, keeper(&run)).await
-        }
-        Command::Validator(cli::Validator::List) => validator::list(&home, out).await,
-        Command::Validator(cli::Validator::Stop { id }) => {
-            up::switch(&home, &Request::Stop { kind: Kind::Validator, id }, out)
-        }
-        Command::Validator(cli::Validator::Start { id }) => {
-            up::switch(&home, &Request::Start { kind: Kind::Validator, id }, out)
-        }
+        Command::Validator(command) => validator(&home, command, out).await,
         Command::Gateway(cli::Gateway::Run(run)) => {
             role::gateway::run(&run.dir, keeper(&run)).await
         }
@@ -97,6 +89,26 @@ async fn node(home: &Home, command: cli::Node, out: &Output) -> Outcome {
         cli::Node::List => node::list(home, out).await,
         cli::Node::Show { id } => node::show(home, &id, out).await,
         cli::Node::Join(join) => node::join(&join, out),
+    }
+}
+
+async fn validator(home: &Home, command: cli::Validator, out: &Output) -> Outcome {
+    let kind = Kind::Validator;
+    match command {
+        cli::Validator::Run(run) => role::validator::run(&run.dir, keeper(&run)).await,
+        cli::Validator::New(new) => grid::validator(&new, out),
+        cli::Validator::List => validator::list(home, out).await,
+        cli::Validator::Stop { id } => up::switch(home, &Request::Stop { kind, id }, out),
+        cli::Validator::Start { id } => up::switch(home, &Request::Start { kind, id }, out),
+        cli::Validator::Join { dir, stake, nodes } => {
+            candidate::join(home, &dir, stake, nodes, out).await
+        }
+        cli::Validator::Leave { dir } => candidate::leave(home, dir.as_deref(), out).await,
+        cli::Validator::Stake { amount } => candidate::stake(home, Change::More, amount, out).await,
+        cli::Validator::Unstake { amount } => {
+            candidate::stake(home, Change::Less, amount, out).await
+        }
+        cli::Validator::Collect { validator } => candidate::collect(home, validator, out).await,
     }
 }
 

@@ -317,7 +317,7 @@ fn seats(seats: &Seats) -> Value {
     json!({ "term": seats.term, "members": list(&seats.members), "next": list(&seats.next) })
 }
 
-fn candidate(candidate: &Candidate) -> Value {
+pub(crate) fn candidate(candidate: &Candidate) -> Value {
     let standing = match candidate.standing {
         Standing::Standing => "standing",
         Standing::Leaving => "leaving",

@@ -23,24 +23,13 @@ use crate::event::Event;
 use crate::key::{CandidateAt, CandidateBy, CandidateOf, TheSeats, TheTotals};
 use crate::limits::{CANDIDATES_MAX, RELEASES_MAX};
 use crate::object::{
-    Address, BackingNodes, Candidate, Entry, Node, NodeState, Policy, Release, Seat, SeatList,
-    Seats, SeatsBy, Standing, are_dialable, proven_units,
+    Address, BackingNodes, Candidate, Release, Seat, SeatList, Seats, SeatsBy, Standing,
+    are_dialable,
 };
+use crate::seating::{self, Contender, choose};
 use crate::transaction::{NewCandidate, Possession};
 
 const BAD_STAKE: Refusal = Refusal::OutOfRange { what: "the stake" };
-
-/// A candidate on the day of reckoning; ordered from the best to the worst.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    /// 0 if eligible.
-    tier: u8,
-    weight: std::cmp::Reverse<u64>,
-    /// 0 if seated.
-    newcomer: u8,
-    registered: u64,
-    key: PublicKey,
-}
 
 impl Work<'_> {
     /// In the first block of a term those who were chosen take their seats.
@@ -291,52 +280,18 @@ impl Work<'_> {
         members: &[PublicKey],
         candidates: &[(PublicKey, Candidate)],
     ) -> Result<Vec<PublicKey>, StateError> {
-        let mut ranks = Vec::new();
+        let mut contenders = Vec::new();
         for (key, candidate) in candidates {
             let entry = self.entry_of(*key)?;
-            if candidate.standing == Standing::Leaving || entry == Some(Entry::Revoke) {
-                continue;
-            }
-            let weight = self.weight_of(candidate, entry)?;
-            let is_member = members.contains(key);
-            if weight.is_none() && !is_member {
-                continue;
-            }
-            ranks.push(Rank {
-                tier: u8::from(weight.is_none()),
-                weight: std::cmp::Reverse(weight.unwrap_or(0)),
-                newcomer: u8::from(!is_member),
-                registered: candidate.registered.0,
-                key: *key,
-            });
-        }
-        ranks.sort();
-        Ok(ranks.into_iter().map(|rank| rank.key).collect())
-    }
-
-    /// What a candidate weighs, or `None` if it is not eligible.
-    fn weight_of(
-        &mut self,
-        candidate: &Candidate,
-        entry: Option<Entry>,
-    ) -> Result<Option<u64>, StateError> {
-        let is_named = entry == Some(Entry::Admit);
-        if !is_named && self.parameters.admission.validators != Policy::Open {
-            return Ok(None);
-        }
-        match self.parameters.seats.by {
-            SeatsBy::Fixed => Ok(is_named.then_some(0)),
-            SeatsBy::Stake { min } => Ok((candidate.stake >= min).then_some(candidate.stake.0)),
-            SeatsBy::ProvenCapacity { min } => {
-                let mut units = 0_u64;
+            let mut nodes = Vec::new();
+            if seating::asks_for_nodes(&self.parameters) {
                 for id in candidate.nodes.iter() {
-                    let node = self.overlay.get(id)?;
-                    let own = node.filter(|node| is_backed_by(node, candidate.account));
-                    units = units.saturating_add(own.as_ref().map_or(0, proven_units));
+                    nodes.extend(self.overlay.get(id)?);
                 }
-                Ok((units >= min).then_some(units))
             }
+            contenders.push(Contender { key: *key, candidate, entry, nodes });
         }
+        Ok(seating::ranked(&self.parameters, members, &contenders))
     }
 
     /// Distinct nodes of this operator.
@@ -446,33 +401,6 @@ impl Work<'_> {
     }
 }
 
-/// The next members. `ranked` holds all who may sit, from the best; members that are not among them
-/// want to leave or have to. If nobody may sit, all stay.
-fn choose(members: &[PublicKey], ranked: &[PublicKey], seats_max: usize) -> Vec<PublicKey> {
-    let wanted = ranked.get(..seats_max.min(ranked.len())).unwrap_or(ranked);
-    if wanted.is_empty() {
-        return members.to_vec();
-    }
-    let changes_max = (members.len().saturating_sub(1) / 3).max(1);
-    let newcomers: Vec<_> = wanted.iter().filter(|key| !members.contains(key)).copied().collect();
-    let position = |key: &PublicKey| ranked.iter().position(|it| it == key);
-    let mut leavers: Vec<_> = members.iter().filter(|key| !wanted.contains(key)).copied().collect();
-    // Those that want to go first, then the worst.
-    leavers.sort_by_key(|key| std::cmp::Reverse(position(key).unwrap_or(usize::MAX)));
-    let mut leaving = leavers.len().min(changes_max);
-    if leaving >= members.len() && seats_max > 1 {
-        // The only member hands over first and goes a term later.
-        leaving = leaving.saturating_sub(1);
-    }
-    let staying = members.len().saturating_sub(leaving);
-    let joining = newcomers.len().min(changes_max).min(seats_max.saturating_sub(staying));
-    let gone: BTreeSet<_> = leavers.into_iter().take(leaving).collect();
-    let mut next: Vec<_> = members.iter().filter(|key| !gone.contains(key)).copied().collect();
-    next.extend(newcomers.into_iter().take(joining));
-    next.sort();
-    next
-}
-
 fn seat_of(
     validator: PublicKey,
     candidates: &[(PublicKey, Candidate)],
@@ -496,10 +424,6 @@ fn is_spent(candidate: &Candidate) -> bool {
     candidate.standing == Standing::Leaving
         && candidate.stake == Amount::ZERO
         && candidate.releases.is_empty()
-}
-
-fn is_backed_by(node: &Node, account: AccountId) -> bool {
-    node.operator == account && node.state != NodeState::Retired
 }
 
 fn sum(releases: &[Release]) -> Result<Amount, StateError> {
