@@ -461,6 +461,12 @@ pub enum Refusal {
         /// The epoch.
         epoch: Epoch,
     },
+    /// Retirement is final.
+    #[error("node {node} was retired for good; register it again under a new key")]
+    NodeRetired {
+        /// The node.
+        node: NodeId,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,

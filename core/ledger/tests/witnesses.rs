@@ -497,7 +497,12 @@ proptest! {
                         addresses: addresses(),
                         state,
                     };
-                    if grid.act(number - 100, action).is_ok() {
+                    let was_retired = plain[&number].is_retired;
+                    let done = grid.act(number - 100, action);
+                    if was_retired && state != NodeState::Retired {
+                        prop_assert_eq!(&done, &Err(Refusal::NodeRetired { node: node(number) }));
+                    }
+                    if done.is_ok() {
                         let entry = plain.get_mut(&number).unwrap();
                         entry.fold(open);
                         entry.claimed = storage;

@@ -130,6 +130,10 @@ impl Work<'_> {
         if !may_update(from, node, &old) {
             return Err(Refusal::NotYours { what: "the node" }.into());
         }
+        // Or down time could be put behind a moment of retirement.
+        if old.state == NodeState::Retired && state != NodeState::Retired {
+            return Err(Refusal::NodeRetired { node }.into());
+        }
         // What witnesses found is measured against what was claimed until now.
         self.fold_node(node)?;
         let old = self.overlay.must(&node)?;

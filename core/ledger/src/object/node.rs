@@ -79,7 +79,7 @@ pub enum NodeState {
     Active,
     /// Keeps what it has, takes nothing new.
     Draining,
-    /// Gone for good, as far as its owner knows; contracts should move away.
+    /// Gone for good, finally: its contracts pay nothing for it any more and should move away.
     Retired,
 }
 

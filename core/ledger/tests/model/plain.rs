@@ -52,6 +52,15 @@ impl PlainContract {
     }
 }
 
+/// Who gets what places did not earn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// The owner of the contract.
+    Back,
+    /// Those that did.
+    Shared,
+}
+
 /// Accounts, nodes and people are the numbers of their keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plain {
@@ -157,6 +166,7 @@ impl Plain {
             Op::UpdateNode { from, node, storage, state } => {
                 let old = self.nodes.get_mut(&node)?;
                 let may = from == old.operator || (from == node && old.state != 2);
+                let may = may && (old.state != 2 || state == 2);
                 let changes = (old.storage, old.state) != (storage, state);
                 (old.storage, old.state) = (storage, state);
                 (may && changes && old.reserved <= storage).then_some(())
@@ -200,8 +210,8 @@ impl Plain {
                 if held.owner != from || !held.is_open {
                     return None;
                 }
-                self.settle(contract, now);
-                self.recall(contract);
+                let (_, parts) = self.settle(contract, now);
+                self.recall(contract, &parts);
                 self.close(contract);
                 Some(())
             }
@@ -210,7 +220,7 @@ impl Plain {
                 if !before.is_open {
                     return None;
                 }
-                let is_paid = self.settle(contract, now);
+                let (is_paid, _) = self.settle(contract, now);
                 if now >= before.grace_end() {
                     self.close(contract);
                     return Some(());
@@ -331,8 +341,9 @@ impl Plain {
         Some(())
     }
 
-    /// Whether anything was due.
-    fn settle(&mut self, at: usize, now: u64) -> bool {
+    /// Whether anything was due, and how often each place is paid of what it earned: once, or not at
+    /// all if its node was retired.
+    fn settle(&mut self, at: usize, now: u64) -> (bool, Vec<u64>) {
         let old = self.contracts[at].clone();
         let until = now.min(old.expires).max(old.settled);
         let time = (until - old.settled, old.expires - old.settled.min(old.expires));
@@ -342,21 +353,24 @@ impl Plain {
         let (gross, net) = (part(old.listed, time), part(old.escrow, time));
         let late_net = part(old.deposit, grace);
         if gross + late_net == 0 {
-            return false;
+            return (false, vec![1; old.places.len()]);
         }
+        let serves = |place: &u8| u64::from(self.nodes[place].state != 2);
+        let parts: Vec<_> = old.places.iter().map(serves).collect();
+        let refund = if gross == 0 { 0 } else { self.give(at, net, &parts, Rest::Back) };
+        let late_refund = self.give(at, late_net, &parts, Rest::Back);
+        *self.balances.entry(old.owner).or_default() += refund + late_refund;
         let contract = &mut self.contracts[at];
         contract.escrow -= net;
         contract.listed -= gross;
         contract.deposit -= late_net;
-        contract.paid += net;
-        contract.paid_listed += gross;
+        contract.paid += net - refund;
+        contract.paid_listed += gross - part(gross, (refund, net));
         contract.settled = if late > begin { late } else { until };
-        self.give(at, net);
-        self.give(at, late_net);
-        true
+        (true, parts)
     }
 
-    fn recall(&mut self, at: usize) {
+    fn recall(&mut self, at: usize, parts: &[u64]) {
         let contract = &mut self.contracts[at];
         let reached = contract.settled.min(contract.expires) - contract.created;
         let discount = if reached >= DISCOUNT_MS { u64::from(DISCOUNT) } else { 0 };
@@ -364,23 +378,33 @@ impl Plain {
         let net = deserved.saturating_sub(contract.paid).min(contract.escrow);
         contract.escrow -= net;
         contract.paid += net;
-        self.give(at, net);
+        self.give(at, net, parts, Rest::Shared);
     }
 
-    /// A tenth to the foundation; the rest as the places share the whole.
-    fn give(&mut self, at: usize, net: u64) {
-        let foundation = net / 10;
-        *self.balances.entry(FOUNDATION).or_default() += foundation;
+    /// A tenth to the foundation; the rest as the places share the whole. Returns what the owner gets
+    /// back for places that did not serve; a recall is shared by those that did, or by all.
+    fn give(&mut self, at: usize, net: u64, parts: &[u64], rest: Rest) -> u64 {
         let places = self.contracts[at].places.clone();
         let count = u64::try_from(places.len()).unwrap();
-        let (mut shared, mut given) = (0, 0);
-        for (index, place) in (1..).zip(&places) {
-            shared = part(net, (index, count)).max(shared);
-            let until = part(net - foundation, (shared, net));
+        let until = |index| part(net, (index, count));
+        let share = |(index, serves): (u64, &u64)| (until(index) - until(index - 1)) * serves;
+        let mut paid: Vec<_> = (1..).zip(parts).map(share).collect();
+        let earned: u64 = paid.iter().sum();
+        let refund = if rest == Rest::Back { net - earned } else { 0 };
+        let foundation = (net - refund) / 10;
+        *self.balances.entry(FOUNDATION).or_default() += foundation;
+        if earned == 0 {
+            paid = vec![1; places.len()];
+        }
+        let (whole, mut sum, mut given) = (paid.iter().sum(), 0, 0);
+        for (paid, place) in paid.iter().zip(&places) {
+            sum += paid;
+            let until = part(net - refund - foundation, (sum, whole));
             let (_, payout) = self.farm(self.nodes[place].farm).unwrap();
             *self.balances.entry(payout).or_default() += until - given;
             given = until;
         }
+        refund
     }
 
     fn close(&mut self, at: usize) {

@@ -133,7 +133,8 @@ impl Work<'_> {
                 due: due.saturating_sub(stand.due),
                 up: up.saturating_sub(stand.up),
             };
-            parts.push(if failed { Part { due: 1, up: 0, ..part } } else { part });
+            let is_gone = failed || self.node(*id)?.state == NodeState::Retired;
+            parts.push(if is_gone { Part { due: 1, up: 0, ..part } } else { part });
         }
         contract.stands = stands.try_into().expect("as many as there were");
         Ok(shared(parts))
