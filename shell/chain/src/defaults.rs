@@ -18,9 +18,26 @@ pub const RELAY_PAUSE: Duration = Duration::from_millis(250);
 /// Time a client gives a read.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time a client waits for all validators to say how far they are, before its first read: those
-/// that are well answer within milliseconds.
+/// Time a client waits for the rest of the validators to say how far they are, once a quorum has:
+/// those that are well answer within milliseconds.
 pub const ORIENT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time it waits for a quorum to say so.
+pub const SURVEY_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long it takes what they said for the present.
+pub const SURVEY_KEPT: Duration = Duration::from_secs(1);
+
+/// How far from a reader's clock the time of a block may be that counts as the newest one: several
+/// idle blocks and a dead leader or two, and a clock that is a few seconds wrong.
+pub const STATE_RECENT: Duration = Duration::from_secs(10);
+
+/// Silence after which a client tells its owner what it waits for. With the survey this makes two
+/// seconds if a validator hangs.
+pub const TELL_AFTER: Duration = Duration::from_millis(900);
+
+/// How often it tells the same again.
+pub const TELL_AGAIN: Duration = Duration::from_secs(5);
 
 /// Time a client gives a submission: the validator's wait and the way.
 pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(25);

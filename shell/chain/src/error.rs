@@ -357,6 +357,13 @@ pub enum ClientError {
         /// Highest seen.
         seen: Height,
     },
+    /// Too few validators answer to tell which state is the present one, or to decide anything.
+    /// Nothing was signed. Try later.
+    #[error("{survey}: nothing was signed or sent")]
+    NoQuorum {
+        /// Who answered.
+        survey: crate::client::Survey,
+    },
     /// Whoever answered had no time or no block yet. Try later.
     #[error("validator {peer:?} is not ready: {reason}")]
     NotReady {

@@ -40,6 +40,7 @@ impl LedgerClient {
         key: Key,
     ) -> Result<ProofFile, ExportError> {
         let keys = List::new(vec![key.clone()]).expect("one key");
+        self.orient().await;
         let at_least = self.seen();
         let asked = self.ask(Request::Get { keys, at_least }, |reply| match reply {
             Reply::Values { finality, proofs } => {

@@ -3,9 +3,9 @@
 //! * Each value comes with a proof against a state root in a header that a quorum of the genesis'
 //!   validators finalized. A validator that answers with anything else is skipped, and named in the
 //!   error if no other answers.
-//! * No answer is older than a block this client had seen when it asked. How old it is by the clock
-//!   is for the caller to judge ([`Final::time`]): one who is cut off from honest validators
-//!   can be shown a true but old state.
+//! * No answer is older than a block this client had seen when it asked. One whose block is old by
+//!   the clock is confirmed by a quorum, or the client says that it may be old ([`Waiting`]); nothing
+//!   is signed upon such a state.
 //! * A signed transaction may be submitted any number of times, to any validators: it is applied
 //!   once (L4). Whether it was applied is proven by its account's number. A refusal is the word of
 //!   a validator; no proof of it can exist.
@@ -13,6 +13,7 @@
 
 mod events;
 mod export;
+mod fresh;
 mod lists;
 mod read;
 mod state;
@@ -29,16 +30,17 @@ use acre_net::rpc::{Caller, Message};
 use acre_net::{CallError, Endpoint, StaticBook};
 use acre_types::{Digest, Height, PublicKey};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore};
-use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use events::{BlockEvents, Events};
 pub use export::ExportError;
+pub use fresh::{Freshness, Survey, Told, Waiting};
 pub use state::{Fetched, Leaf};
 pub(crate) use validators::resolve;
 
 pub use crate::light::{Checkpoint, Final, Snapshot, Trust, check_commit};
 
-use crate::defaults::{ORIENT_TIMEOUT, READ_TIMEOUT, RETRY_PAUSE, ROUNDS};
+use crate::defaults::{READ_TIMEOUT, RETRY_PAUSE, ROUNDS};
 use crate::error::{ClientError, Lie};
 use crate::limits::SUBMISSIONS_IN_FLIGHT;
 use crate::protocol::{Finality, LEDGER, Reply, Request};
@@ -85,6 +87,10 @@ struct Inner {
     seen: AtomicU64,
     /// Set when all validators were asked once how far they are.
     oriented: OnceCell<()>,
+    /// When all were asked last.
+    surveyed: AsyncMutex<Option<(Instant, Survey)>>,
+    /// What the owner was told last.
+    told: Mutex<Option<(Instant, Waiting)>>,
     /// Submissions in flight; see [`SUBMISSIONS_IN_FLIGHT`].
     sending: Arc<Semaphore>,
 }
@@ -102,6 +108,15 @@ pub struct Options {
     /// The address book of the client's endpoint: with it, the client learns from the ledger which
     /// validators there are and where, and asks those that joined.
     pub book: Option<Arc<StaticBook>>,
+    /// Told, within two seconds, what the client waits for: for instance that too few validators
+    /// answer. Again when that changes, and every few seconds.
+    pub told: Option<Told>,
+    /// How long a submission waits for validators and for its block; if not given, a minute
+    /// ([`SUBMIT_PATIENCE`](crate::defaults::SUBMIT_PATIENCE)).
+    pub patience: Option<Duration>,
+    /// How far from this machine's clock the time of a block may be that counts as the newest without
+    /// asking a quorum; if not given, [`STATE_RECENT`](crate::defaults::STATE_RECENT).
+    pub recent: Option<Duration>,
 }
 
 impl Options {
@@ -120,7 +135,13 @@ impl Options {
                 tracing::warn!(file = %file.display(), %error, "cannot keep a checkpoint");
             }
         };
-        Ok(Self { checkpoint, keep: Some(Box::new(keep)), book: None })
+        Ok(Self { checkpoint, keep: Some(Box::new(keep)), ..Self::default() })
+    }
+
+    /// The same, told what the client waits for.
+    #[must_use]
+    pub fn with_told(self, told: impl Fn(&Waiting) + Send + Sync + 'static) -> Self {
+        Self { told: Some(Box::new(told)), ..self }
     }
 
     /// The same with this address book.
@@ -175,6 +196,8 @@ impl LedgerClient {
             seated: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             oriented: OnceCell::new(),
+            surveyed: AsyncMutex::default(),
+            told: Mutex::default(),
             sending: Arc::new(Semaphore::new(SUBMISSIONS_IN_FLIGHT)),
         }))
     }
@@ -238,32 +261,6 @@ impl LedgerClient {
         let reply = self.0.caller.call(peer, message, within).await?;
         Ok(decode_bounded(&reply.body, acre_net::limits::BODY_BYTES_MAX)
             .map_err(|_| Lie::Malformed))
-    }
-
-    /// Before the first read: asks all validators at once how far they are, so that one that lags
-    /// (it was restarted just now, say) cannot give a state that others have left behind.
-    async fn orient(&self) {
-        let ask_all = || async {
-            let peers: Vec<_> = self.in_turn().into_iter().collect();
-            if peers.len() < 2 {
-                return;
-            }
-            let mut asking = JoinSet::new();
-            for peer in peers {
-                let client = self.clone();
-                asking.spawn(async move {
-                    let reply = client.call(peer, &Request::Info, Vec::new(), ORIENT_TIMEOUT).await;
-                    if let Ok(Ok(Reply::Info(info))) = reply
-                        && let Some(head) = &info.head
-                        && let Ok(block) = client.believe(head)
-                    {
-                        client.saw(&block);
-                    }
-                });
-            }
-            asking.join_all().await;
-        };
-        self.0.oriented.get_or_init(ask_all).await;
     }
 
     /// Asks one validator after the other until the check is content with an answer.

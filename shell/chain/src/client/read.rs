@@ -1,10 +1,9 @@
 //! Verified reads of any keys, of blocks, and of where a validator stands.
 
-use acre_codec::List;
 use acre_ledger::{Key, Lookup};
 use acre_types::{Digest, Height};
 
-use super::{Final, LedgerClient, Snapshot, Trouble, VerifiedBlock};
+use super::{Final, Freshness, LedgerClient, Snapshot, Trouble, VerifiedBlock, Waiting};
 use crate::error::{ClientError, Lie};
 use crate::limits::KEYS_PER_CALL;
 use crate::protocol::{Finality, Info, Reply, Request};
@@ -26,25 +25,17 @@ impl LedgerClient {
     }
 
     /// What stands at the first of these keys, all in one state: at least one of them, and mostly
-    /// all up to [`KEYS_PER_CALL`]. Ask again for the rest.
+    /// all up to [`KEYS_PER_CALL`]. Ask again for the rest. If it may be old, the owner is told.
     ///
     /// # Errors
     /// [`ClientError`] if no validator gives a provable answer.
     pub async fn snapshot(&self, keys: &[Key]) -> Result<Snapshot, ClientError> {
         let keys = &keys[..keys.len().min(KEYS_PER_CALL)];
-        let list = List::new(keys.to_vec()).expect("cut to its limit just now");
-        self.orient().await;
-        let at_least = self.seen();
-        let request = Request::Get { keys: list, at_least };
-        self.ask(request, |reply| match reply {
-            Reply::Values { finality, proofs } => {
-                let block = self.check_finality(&finality, at_least)?;
-                Ok(Snapshot::check(block, keys, proofs.into_vec())?)
-            }
-            Reply::NotReady(reason) => Err(Trouble::NotReady(reason)),
-            _ => Err(Lie::Unfit.into()),
-        })
-        .await
+        let (snapshot, freshness) = self.snapshot_with_freshness(keys).await?;
+        if let (Freshness::Unsure(survey), Some(age)) = (freshness, self.too_old(&snapshot.block)) {
+            self.tell(Waiting::OldState { age, survey });
+        }
+        Ok(snapshot)
     }
 
     /// What stands at these places, in their order. More than one call's worth may come from

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Committed, LedgerClient, Trouble, worse};
-use crate::defaults::{RETRY_PAUSE, ROUNDS, SUBMIT_PATIENCE, SUBMIT_TIMEOUT};
+use crate::defaults::{RETRY_PAUSE, ROUNDS, SUBMIT_TIMEOUT};
 use crate::error::{ClientError, Lie, Refused};
 use crate::light::check_commit;
 use crate::limits::POOL_PER_ACCOUNT;
@@ -24,7 +24,7 @@ impl LedgerClient {
     ///
     /// # Errors
     /// [`ClientError::Refused`], [`ClientError::OutcomeUnknown`], or what keeps the client from the
-    /// validators. After an unknown outcome, look before you submit the action again.
+    /// validators; with [`ClientError::NoQuorum`] nothing was signed. After an unknown outcome, look before you submit the action again.
     pub async fn submit(&self, key: &SigningKey, action: Action) -> Result<Committed, ClientError> {
         self.submit_as(AccountId::from(key.public()), key, action).await
     }
@@ -87,17 +87,18 @@ impl LedgerClient {
         Ok(results)
     }
 
-    /// Signed transactions with consecutive numbers and the least fees, from the present state.
+    /// Signed transactions with consecutive numbers and the least fees, from the present state: waits
+    /// until it is sure to be that, so that no number is signed again.
     ///
     /// # Errors
-    /// As [`LedgerClient::snapshot`].
+    /// As [`LedgerClient::present`].
     pub async fn prepare(
         &self,
         from: AccountId,
         key: &SigningKey,
         actions: &[Action],
     ) -> Result<Vec<SignedTransaction>, ClientError> {
-        let snapshot = self.snapshot(&[from.key(), TheParameters.key()]).await?;
+        let snapshot = self.present(&[from.key(), TheParameters.key()]).await?;
         let account = snapshot.read(&from).map_err(|lie| self.lied(lie))?.unwrap_or_default();
         let parameters = snapshot.read(&TheParameters).map_err(|lie| self.lied(lie))?;
         let parameters = parameters.ok_or_else(|| self.lied(Lie::Unfit))?;
@@ -120,6 +121,13 @@ impl LedgerClient {
     }
 
     async fn send_now(&self, signed: &SignedTransaction) -> Result<Committed, ClientError> {
+        tokio::select! {
+            sent = self.try_all(signed) => sent,
+            () = self.keep_told() => unreachable!("telling never ends"),
+        }
+    }
+
+    async fn try_all(&self, signed: &SignedTransaction) -> Result<Committed, ClientError> {
         let id = signed.transaction.id();
         let bytes = signed.to_bytes();
         let mut failed = ClientError::NoValidators;
@@ -128,7 +136,7 @@ impl LedgerClient {
         let begun = Instant::now();
         for round in 0.. {
             // One that waits in a pool is asked after for longer than one that nobody took.
-            if round >= ROUNDS && (!waits || begun.elapsed() > SUBMIT_PATIENCE) {
+            if round >= ROUNDS && (!waits || begun.elapsed() > self.patience()) {
                 break;
             }
             if round > 0 {
