@@ -244,6 +244,8 @@ static ALL: &[Setting] = &[
     },
     number!(seats.unbonding_terms, Count, "whole terms until a stake comes back"),
     number!(seats.missed_penalty, Tft, "stake that a missed duty costs"),
+    number!(seats.double_vote_percent, Percent, "of the stake: what a double vote costs"),
+    number!(seats.accuser_percent, Percent, "of that: what its accuser gets"),
     number!(governance.voting_ms, Time, "how long one may vote"),
     number!(governance.lock_ms, Time, "how long a change that passed waits"),
     number!(governance.deposit, Tft, "held while a proposal is voted on"),

@@ -467,6 +467,15 @@ pub enum Refusal {
         /// The node.
         node: NodeId,
     },
+    /// Votes that an honest validator may give, or that this one did not.
+    #[error("the votes do not show that this validator contradicted itself")]
+    NoContradiction,
+    /// Once for all terms up to that of the votes; and it does not stand again so soon.
+    #[error("validator {validator} was punished for this term or a later one")]
+    WasPunished {
+        /// Its key.
+        validator: PublicKey,
+    },
     /// Nothing would change.
     #[error("the transaction would change nothing")]
     NothingToDo,
@@ -485,6 +494,7 @@ impl Refusal {
                 | Self::TokenForAnother
                 | Self::TokenExpired
                 | Self::BadReveal
+                | Self::NoContradiction
                 | Self::DoneThisEpoch { .. }
                 | Self::OutOfRange { .. }
         )

@@ -385,6 +385,19 @@ pub enum Event {
         /// How much of it is paid like time up: none if the node was not back.
         up_ms: u64,
     },
+    /// A validator was shown to have contradicted itself: it loses its seat when the term ends.
+    ValidatorPunished {
+        /// Its key.
+        validator: PublicKey,
+        /// The term of the votes.
+        term: u64,
+        /// Stake that was taken.
+        taken: Amount,
+        /// What the accuser got of it; the rest was burned.
+        reward: Amount,
+        /// The accuser.
+        by: AccountId,
+    },
 }
 
 /// That a transaction was applied.

@@ -10,7 +10,7 @@ use crate::object::{
     Grid, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally, Totals,
     Twin, Voice,
 };
-use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook, Power};
+use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, Offence, PolicyBook, Power};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -52,6 +52,7 @@ use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, PolicyBook,
 /// | 33 | `Merit(node)`, once a period was paid | [`Merit`] |
 /// | 34 | `Power(node)`, once it announced a nap | [`Power`] |
 /// | 35 | `Gap`, once the grid stood still for an epoch or more | [`Epoch`] in which it went on |
+/// | 36 | `Offence(validator)`, if one was proven | [`Offence`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -91,6 +92,7 @@ pub enum Key {
     Merit(NodeId),
     Power(NodeId),
     Gap,
+    Offence(PublicKey),
 }
 
 impl Key {
@@ -212,6 +214,9 @@ pub struct PowerOf(pub NodeId);
 /// Looks up the epoch in which the grid went on when it last stood still.
 #[derive(Clone, Copy, Debug)]
 pub struct TheGap;
+/// Looks up what was proven against a validator.
+#[derive(Clone, Copy, Debug)]
+pub struct OffenceOf(pub PublicKey);
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -250,6 +255,7 @@ lookup! {
     MeritOf => Merit, |this| Key::Merit(this.0);
     PowerOf => Power, |this| Key::Power(this.0);
     TheGap => Epoch, |_this| Key::Gap;
+    OffenceOf => Offence, |this| Key::Offence(this.0);
 }
 
 #[cfg(test)]
@@ -310,6 +316,7 @@ mod tests {
             Key::Merit(NodeId([9; 32])),
             Key::Power(NodeId([9; 32])),
             Key::Gap,
+            Key::Offence(PublicKey([9; 32])),
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

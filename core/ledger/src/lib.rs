@@ -43,6 +43,7 @@ pub mod price;
 pub mod seating;
 mod state;
 mod transaction;
+pub mod vote;
 pub mod witness;
 
 pub use block::{
@@ -59,7 +60,7 @@ pub use key::{
     HandleAt, Key, Lookup, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly, TheBeacon,
     TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
-pub use key::{CertificateOf, MeritOf, PowerOf, TheGap};
+pub use key::{CertificateOf, MeritOf, OffenceOf, PowerOf, TheGap};
 pub use key::{EarningsOf, MintReceiptOf, PolicyBookOf};
 pub use map::{Map, Proof};
 pub use name::{Handle, Label, NoName};
@@ -82,7 +83,7 @@ pub use object::{
     Earnings, FarmRelease, Member, Members, MintReceiptObject, MintingRules, Policies, PolicyBook,
     ProposedMembers, Span,
 };
-pub use object::{Nap, Power, PowerRules, PowerState};
+pub use object::{Nap, Offence, Power, PowerRules, PowerState};
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{

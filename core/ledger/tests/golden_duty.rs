@@ -5,17 +5,26 @@ mod common;
 
 use acre_codec::{List, encode, golden};
 use acre_ledger::mint::Certification;
+use acre_ledger::vote::{Accusation, SignedVote, Vote};
 use acre_ledger::{
     Action, Amendment, Attestation, Capacity, Certificate, CertificationRules, Event, Key, Merit,
-    Nap, Power, PowerRules, SignedTransaction, Transaction,
+    Nap, Offence, Power, PowerRules, SignedTransaction, Transaction,
 };
-use acre_types::{AccountId, Amount, Digest, Epoch, FarmId, NodeId};
+use acre_types::{AccountId, Amount, Digest, Epoch, FarmId, NodeId, PublicKey, Signature, UnixMs};
 
 use common::key;
 
 const NODE: NodeId = NodeId([1; 32]);
 const FARM: FarmId = FarmId(2);
 const ID: AccountId = AccountId([3; 32]);
+const KEY: PublicKey = PublicKey([4; 32]);
+
+fn accusation() -> Accusation {
+    let signed = |vote| SignedVote { vote, signature: Signature([29; 64]) };
+    let finalize = Vote::Finalize { parent: 30, block: Digest([31; 32]) };
+    let (first, second) = (signed(finalize), signed(Vote::Nullify));
+    Accusation { validator: KEY, term: 32, view: 33, first, second }
+}
 
 fn check(file: &str, values: &[Vec<u8>]) {
     golden::check(file, &encode(&values.to_vec()));
@@ -29,6 +38,7 @@ fn transaction_of_every_action() {
         Action::RevokeAttestation { farm: FARM, by: ID },
         Action::SleepNode { node: NODE, from: Epoch(15), epochs: 16 },
         Action::WakeNode { node: NODE },
+        Action::AccuseValidator(accusation()),
     ];
     let (chain, from) = (Digest([6; 32]), key(1).public().into());
     let signed =
@@ -42,7 +52,8 @@ fn transaction_of_every_action() {
 
 #[test]
 fn key_of_every_kind() {
-    let keys = [Key::Certificate(FARM), Key::Merit(NODE), Key::Power(NODE), Key::Gap];
+    let keys =
+        [Key::Certificate(FARM), Key::Merit(NODE), Key::Power(NODE), Key::Gap, Key::Offence(KEY)];
     check(include_str!("golden/duty-keys.hex"), &keys.map(|key| key.to_bytes()));
 }
 
@@ -55,6 +66,13 @@ fn event_of_every_kind() {
         Event::SleepAnnounced { node: NODE, from: Epoch(17), until: Epoch(18) },
         Event::NodeCalled { node: NODE, until: Epoch(19) },
         Event::NapSettled { node: NODE, slept_ms: 20, due_ms: 21, up_ms: 22 },
+        Event::ValidatorPunished {
+            validator: KEY,
+            term: 33,
+            taken: Amount(34),
+            reward: Amount(35),
+            by: ID,
+        },
     ];
     check(include_str!("golden/duty-events.hex"), &events.each_ref().map(encode));
 }
@@ -85,6 +103,27 @@ fn object_of_every_type() {
         encode(&Amendment::Certification(rules)),
         encode(&Power { period: 27, naps: 28, nap: Some(nap) }),
         encode(&Amendment::Power(PowerRules::default())),
+        encode(&Offence {
+            term: 36,
+            view: 37,
+            by: ID,
+            at: UnixMs(38),
+            taken: Amount(39),
+            count: 40,
+        }),
     ];
     check(include_str!("golden/duty-objects.hex"), &objects);
+}
+
+/// What the engine signs, by the rules of its own.
+#[test]
+fn bytes_that_a_vote_signs() {
+    let block = Digest([5; 32]);
+    let votes = [
+        Vote::Notarize { parent: 300, block },
+        Vote::Nullify,
+        Vote::Finalize { parent: 127, block },
+    ];
+    let bytes = votes.map(|vote| vote.signed_bytes(&Digest([6; 32]), 128, 7));
+    check(include_str!("golden/duty-votes.hex"), &bytes);
 }

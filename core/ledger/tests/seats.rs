@@ -19,7 +19,14 @@ const MIN: u64 = 1_000;
 const L: u64 = 5;
 
 fn rules(by: SeatsBy) -> SeatRules {
-    SeatRules { term_heights: L, seats_max: 4, by, unbonding_terms: 1, missed_penalty: Amount(7) }
+    SeatRules {
+        term_heights: L,
+        seats_max: 4,
+        by,
+        unbonding_terms: 1,
+        missed_penalty: Amount(7),
+        ..SeatRules::default()
+    }
 }
 
 /// Validators 201 to 200 + n; people 1 to 9 with 1,000 TFT each, as the validators themselves.

@@ -83,6 +83,7 @@ fn grid() -> Grid {
         by: SeatsBy::Stake { min: Amount(MIN) },
         unbonding_terms: 1,
         missed_penalty: Amount(1),
+        ..SeatRules::default()
     };
     let fees = Fees { transaction: Amount(0), byte: Amount(0) };
     let parameters = Parameters { seats, fees, ..Parameters::default() };

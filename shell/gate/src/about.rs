@@ -130,6 +130,9 @@ impl About {
             Event::SleepAnnounced { node, .. }
             | Event::NodeCalled { node, .. }
             | Event::NapSettled { node, .. } => about.node(*node),
+            Event::ValidatorPunished { validator, by, taken, .. } => {
+                about.validator(*validator).account(*by).amount(*taken)
+            }
             Event::FarmAttested { farm, by, .. } | Event::AttestationRevoked { farm, by } => {
                 about.farm(*farm).account(*by)
             }
@@ -194,6 +197,7 @@ impl About {
             Action::CreateGang { contracts } => contracts.iter().fold(about, Self::asked),
             Action::PostPrice { .. } => about,
             Action::SleepNode { node, .. } | Action::WakeNode { node } => about.node(*node),
+            Action::AccuseValidator(accusation) => about.validator(accusation.validator),
             Action::AttestFarm { farm, .. } => about.farm(*farm),
             Action::RevokeAttestation { farm, by } => about.farm(*farm).account(*by),
             Action::ExtendContract { contract, .. }

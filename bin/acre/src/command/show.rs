@@ -65,6 +65,14 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::Merit(merit) => json!({ "good_periods": merit.run, "last_period": merit.last }),
         AnyObject::Power(power) => self::power(power),
         AnyObject::Epoch(epoch) => json!(epoch),
+        AnyObject::Offence(offence) => json!({
+            "term": offence.term,
+            "view": offence.view,
+            "shown_by": offence.by,
+            "at_ms": offence.at,
+            "taken": offence.taken,
+            "count": offence.count,
+        }),
     }
 }
 

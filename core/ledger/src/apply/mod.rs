@@ -5,6 +5,7 @@
 //! depends on the state (a join token's).
 
 mod account;
+mod accuse;
 mod admission;
 mod beacon;
 mod certify;
@@ -212,6 +213,7 @@ impl<'a> Work<'a> {
                 self.sleep_node(from, *node, *first, *epochs)
             }
             Action::WakeNode { node } => self.wake_node(from, *node),
+            Action::AccuseValidator(accusation) => self.accuse(from, accusation),
         }?;
         Ok(payer)
     }
@@ -349,6 +351,10 @@ fn payer_of(
         Action::ReportWitness { epoch, verdicts } => {
             let rule = parameters.capacity.independence;
             witness::admit_report(overlay, rule, from, *epoch, verdicts)?;
+            Ok(from)
+        }
+        Action::AccuseValidator(accusation) => {
+            accuse::admit_accusation(overlay, parameters, from, accusation)?;
             Ok(from)
         }
         Action::ReportWorkload { contract, .. } => {

@@ -89,6 +89,7 @@ impl Work<'_> {
         if exists {
             return Err(Refusal::CandidateExists.into());
         }
+        self.check_not_barred(validator)?;
         self.check_backing(from, &new.nodes)?;
         let possession = Possession { chain: self.overlay.base().grid().chain, account: from };
         acre_crypto::verify(&validator, &possession, &new.possession)
@@ -334,7 +335,7 @@ impl Work<'_> {
     }
 
     /// Sends the stake of one that left on its way back, or removes it if there is none.
-    fn let_go(
+    pub(super) fn let_go(
         &mut self,
         validator: PublicKey,
         mut candidate: Candidate,
@@ -415,7 +416,7 @@ fn seat_of(
     as_candidate.or_else(|| seats.members.iter().find(|it| it.validator == validator).cloned())
 }
 
-fn is_seated(seats: &Seats, validator: PublicKey) -> bool {
+pub(super) fn is_seated(seats: &Seats, validator: PublicKey) -> bool {
     seats.members.iter().chain(seats.next.iter()).any(|seat| seat.validator == validator)
 }
 

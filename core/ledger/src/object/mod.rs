@@ -11,6 +11,7 @@ mod farm;
 mod grid;
 mod minting;
 mod node;
+mod offence;
 mod parameters;
 mod power;
 mod price;
@@ -44,6 +45,7 @@ pub use farm::{Farm, FarmName, FarmRelease, Member, Members, ProposedMembers};
 pub use grid::{Grid, GridKind, Totals};
 pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBook, Span};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
+pub use offence::Offence;
 use parameters::bounded;
 pub use parameters::{Fees, Parameters};
 pub use power::{Nap, Power, PowerRules, PowerState};
@@ -126,7 +128,7 @@ objects!(
     Epoch;
     large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
     Assembly, Proposal, Ballot, Admitted, BillLine, PriceState, Earnings,
-    MintReceiptObject, PolicyBook, Certificate, Merit, Power
+    MintReceiptObject, PolicyBook, Certificate, Merit, Power, Offence
 );
 
 impl AnyObject {
@@ -173,6 +175,7 @@ impl AnyObject {
             Key::Merit(_) => Self::Merit(acre_codec::decode(bytes)?),
             Key::Power(_) => Self::Power(acre_codec::decode(bytes)?),
             Key::Gap => Self::Epoch(acre_codec::decode(bytes)?),
+            Key::Offence(_) => Self::Offence(acre_codec::decode(bytes)?),
         })
     }
 }

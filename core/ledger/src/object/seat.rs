@@ -117,6 +117,10 @@ pub struct SeatRules {
     pub unbonding_terms: u64,
     /// Stake that one missed duty costs.
     pub missed_penalty: Amount,
+    /// Part of the stake that two contradicting votes cost, in percent.
+    pub double_vote_percent: u8,
+    /// What the accuser gets of that, in percent; the rest is burned.
+    pub accuser_percent: u8,
 }
 
 impl Default for SeatRules {
@@ -128,6 +132,8 @@ impl Default for SeatRules {
             by: SeatsBy::Stake { min: tft(1_000) },
             unbonding_terms: 8,
             missed_penalty: tft(1),
+            double_vote_percent: 50,
+            accuser_percent: 10,
         }
     }
 }
@@ -165,7 +171,10 @@ impl SeatRules {
         }
         bounded("seats.unbonding_terms", self.unbonding_terms, 1 << 20)?;
         at_least("seats.unbonding_terms", self.unbonding_terms, 1)?;
-        bounded("seats.missed_penalty", self.missed_penalty.0, 1 << 56)
+        bounded("seats.missed_penalty", self.missed_penalty.0, 1 << 56)?;
+        bounded("seats.double_vote_percent", self.double_vote_percent.into(), 100)?;
+        // More would let a validator save stake by accusing itself through another one.
+        bounded("seats.accuser_percent", self.accuser_percent.into(), 50)
     }
 }
 

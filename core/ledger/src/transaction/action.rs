@@ -19,6 +19,7 @@ use crate::object::{
     Address, Addresses, Amendment, BackingNodes, Capacity, Entry, FarmName, Members, MicroUsd,
     NodeState, Places, RecoveryPlan, Side, Subject, TokenPrice, TwinKeys, Verdicts,
 };
+use crate::vote::Accusation;
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Action {
@@ -358,6 +359,8 @@ pub enum Action {
         /// Which.
         node: NodeId,
     },
+    /// Shows that a validator contradicted itself; from the account of one that holds a seat, free.
+    AccuseValidator(Accusation),
 }
 
 impl Action {
@@ -365,7 +368,10 @@ impl Action {
     /// have them, and once.
     #[must_use]
     pub const fn is_duty(&self) -> bool {
-        matches!(self, Self::TurnBeacon { .. } | Self::ReportWitness { .. })
+        matches!(
+            self,
+            Self::TurnBeacon { .. } | Self::ReportWitness { .. } | Self::AccuseValidator(_)
+        )
     }
 }
 
