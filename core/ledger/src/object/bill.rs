@@ -165,10 +165,10 @@ pub enum Parts {
 pub struct Part {
     /// Its part of the price; see [`crate::Stand::weight`].
     pub weight: u32,
-    /// Milliseconds for which it was to serve since it was last paid, as far as its witnesses
-    /// reported; 0 if they did not yet.
+    /// Milliseconds that are paid for; 0: paid for no time, but as all are.
     pub due: u64,
-    /// Of these, milliseconds for which it served.
+    /// Of these, milliseconds that the node is paid for: less what it lost since, by its record, and
+    /// what could not be taken off before.
     pub up: u64,
 }
 

@@ -156,10 +156,9 @@ pub struct Stand {
     /// Its part of the price, in thousandths of the list price: 1000, more if it is certified, 0 if
     /// the owner rents it anyway.
     pub weight: u32,
-    /// [`crate::Record::due`] when the contract was last settled.
-    pub due: u64,
-    /// [`crate::Record::up`] then.
-    pub up: u64,
+    /// Milliseconds of [`crate::Record::lost`] that the contract has had back, or that were lost before
+    /// it began. What its node lost beyond that is taken off the next time that is paid.
+    pub lost: u64,
 }
 
 /// Contracts that were made together and begin together, or not at all. Their ids follow each other.

@@ -136,6 +136,14 @@ pub struct Record {
     pub last: Option<Epoch>,
 }
 
+impl Record {
+    /// Milliseconds for which it was to serve and did not, ever.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.due.saturating_sub(self.up)
+    }
+}
+
 /// How a node witnessed others. It only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct WitnessRecord {

@@ -352,11 +352,11 @@ impl Plain {
         let grace = (late - begin, old.grace_end() - begin);
         let (gross, net) = (part(old.listed, time), part(old.escrow, time));
         let late_net = part(old.deposit, grace);
-        if gross + late_net == 0 {
-            return (false, vec![1; old.places.len()]);
-        }
         let serves = |place: &u8| u64::from(self.nodes[place].state != 2);
         let parts: Vec<_> = old.places.iter().map(serves).collect();
+        if gross + late_net == 0 {
+            return (false, parts);
+        }
         let refund = if gross == 0 { 0 } else { self.give(at, net, &parts, Rest::Back) };
         let late_refund = self.give(at, late_net, &parts, Rest::Back);
         *self.balances.entry(old.owner).or_default() += refund + late_refund;

@@ -100,8 +100,7 @@ impl Work<'_> {
         contract.expires = UnixMs(self.now.0.saturating_add(period_ms));
         let mut stands = Vec::with_capacity(contract.stands.len());
         for (id, stand) in contract.nodes().to_vec().iter().zip(contract.stands.iter()) {
-            let (due, up) = self.record_of(*id)?;
-            stands.push(Stand { due, up, ..*stand });
+            stands.push(Stand { lost: self.lost_by(*id)?, ..*stand });
         }
         contract.stands = stands.try_into().expect("as many as there were");
         if let ContractKind::Service(service) = &mut contract.kind {

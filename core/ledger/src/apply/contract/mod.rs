@@ -25,8 +25,8 @@ use crate::event::Event;
 use crate::key::{ContractOf, ThePrice, TheTotals};
 use crate::limits::CONTRACT_PERIOD_MS_MAX;
 use crate::object::{
-    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Part, Parts, Places,
-    Purse, Resources, Stand, TokenPrice,
+    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Parts, Places, Purse,
+    Resources, Stand, TokenPrice,
 };
 use crate::price::{self, Terms};
 use crate::transaction::{NewContract, NewKind};
@@ -315,15 +315,16 @@ impl Work<'_> {
         let grace = (in_grace, end.0.saturating_sub(grace_from.0));
         let due = |amount: Amount, (part, whole)| share_of(amount, part, whole) != Amount::ZERO;
         if !due(contract.listed, time) && !due(contract.deposit, grace) {
-            return Ok(even(contract));
+            return self.take_parts(contract, 0);
         }
-        let parts = self.take_parts(contract)?;
+        let parts = self.take_parts(contract, time.0)?;
         let span = Span { from: settled, to: until };
         self.pay(contract, Purse::Time, time, span, &parts)?;
         contract.settled = until;
         if in_grace > 0 {
             let span = Span { from: grace_from, to: grace_until };
-            self.pay(contract, Purse::Grace, grace, span, &parts)?;
+            let late = self.take_parts(contract, in_grace)?;
+            self.pay(contract, Purse::Grace, grace, span, &late)?;
             contract.settled = grace_until;
         }
         Ok(parts)
@@ -410,17 +411,4 @@ fn places_of(contract: &Contract) -> Places {
 
 fn weight(contract: &Contract) -> u32 {
     contract.stands.iter().fold(0, |sum: u32, stand: &Stand| sum.saturating_add(stand.weight))
-}
-
-/// All alike and all up.
-fn even(contract: &Contract) -> Parts {
-    match &contract.kind {
-        ContractKind::Name(_) => Parts::Even(0),
-        ContractKind::Service(_) => Parts::Even(1),
-        _ => {
-            let weights = contract.stands.iter();
-            let part = |stand: &Stand| Part { weight: stand.weight, due: 0, up: 0 };
-            nodes::shared(weights.map(part).collect())
-        }
-    }
 }

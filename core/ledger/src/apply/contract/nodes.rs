@@ -28,7 +28,7 @@ impl Work<'_> {
     /// How a node would stand in a contract of this owner until `until`, if it takes it at all.
     pub(super) fn stand(&mut self, id: NodeId, owner: AccountId, until: UnixMs) -> Done<Stand> {
         let node = self.node(id)?;
-        let (due, up) = self.record_of(id)?;
+        let lost = self.lost_by(id)?;
         let weight = match node.rented {
             None => self.list_weight(id, &node)?,
             Some(rent) => {
@@ -36,7 +36,7 @@ impl Work<'_> {
                 0
             }
         };
-        Ok(Stand { weight, due, up })
+        Ok(Stand { weight, lost })
     }
 
     /// That the owner rents the node himself, for long enough. A rent that has not begun gives
@@ -57,10 +57,10 @@ impl Work<'_> {
         Err(Refusal::NodeRented { node, contract: rent.id }.into())
     }
 
-    /// The record with all that its witnesses reported so far.
-    pub(super) fn record_of(&mut self, id: NodeId) -> Done<(u64, u64)> {
+    /// Milliseconds that a node has lost, with all that its witnesses reported so far.
+    pub(super) fn lost_by(&mut self, id: NodeId) -> Done<u64> {
         self.fold_node(id)?;
-        Ok(record(&self.overlay.must(&id)?))
+        Ok(self.overlay.must(&id)?.record.lost())
     }
 
     /// What a node's capacity costs of the list price, in thousandths.
@@ -112,9 +112,9 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// How the nodes of a contract share what is paid now: by weight, and by their records since it
-    /// was last asked, which is from now on.
-    pub(super) fn take_parts(&mut self, contract: &mut Contract) -> Done<Parts> {
+    /// How the nodes of a contract share what is paid for `ms` now: by weight, and each without the
+    /// time that it lost. What was lost and does not fit into this time is kept for the next.
+    pub(super) fn take_parts(&mut self, contract: &mut Contract, ms: u64) -> Done<Parts> {
         match &contract.kind {
             ContractKind::Name(_) => return Ok(Parts::Even(0)),
             ContractKind::Service(_) => return Ok(Parts::Even(1)),
@@ -126,15 +126,11 @@ impl Work<'_> {
         let mut parts = Vec::with_capacity(contract.nodes().len());
         let mut stands = Vec::with_capacity(contract.nodes().len());
         for (id, stand) in contract.nodes().iter().zip(contract.stands.iter()) {
-            let (due, up) = self.record_of(*id)?;
-            stands.push(Stand { due, up, ..*stand });
-            let part = Part {
-                weight: stand.weight,
-                due: due.saturating_sub(stand.due),
-                up: up.saturating_sub(stand.up),
-            };
+            let down = self.lost_by(*id)?.saturating_sub(stand.lost).min(ms);
+            stands.push(Stand { lost: stand.lost.saturating_add(down), ..*stand });
             let is_gone = failed || self.node(*id)?.state == NodeState::Retired;
-            parts.push(if is_gone { Part { due: 1, up: 0, ..part } } else { part });
+            let (due, up) = if is_gone { (ms.max(1), 0) } else { (ms, ms.saturating_sub(down)) };
+            parts.push(Part { weight: stand.weight, due, up });
         }
         contract.stands = stands.try_into().expect("as many as there were");
         Ok(shared(parts))
@@ -171,16 +167,11 @@ fn scaled(amount: Amount, percent: u64) -> Amount {
 }
 
 /// The short form if it says the same.
-pub(super) fn shared(parts: Vec<Part>) -> Parts {
+fn shared(parts: Vec<Part>) -> Parts {
     let first = parts.first().map(|part| part.weight);
     let is_even = parts.iter().all(|part| Some(part.weight) == first && part.up >= part.due);
     match u8::try_from(parts.len()) {
         Ok(count) if is_even => Parts::Even(count),
         _ => Parts::Each(parts.try_into().expect("as many as a contract has places")),
     }
-}
-
-/// How long the node was to serve so far, and for how long it did.
-const fn record(node: &Node) -> (u64, u64) {
-    (node.record.due, node.record.up)
 }
