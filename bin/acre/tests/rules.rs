@@ -32,6 +32,8 @@ fn people_have_commands_for_their_rules() {
     story.check("settings show their bounds", || settings_show_their_bounds(&grid));
     story.check("proposals out of bounds are refused", || proposals_out_of_bounds(&grid));
     story.check("a vote changes a fee", || vote_changes_a_fee(&grid));
+    story.check("a handle is claimed, given and released", || handle_changes_hands(&grid));
+    story.check("a lost handle comes back", || lost_handle_comes_back(&grid));
     story.end();
 }
 
@@ -182,4 +184,70 @@ fn nodes_show_what_they_proved(grid: &Grid) {
     assert!(number(&node, "uptime_permille") <= 1000, "{node}");
     assert_eq!(list(&node, "watched_by").len(), 1, "the other one: {node}");
     grid.words(&["node", "list"]).exits(0).shows("PROVEN");
+}
+
+fn handle_changes_hands(grid: &Grid) {
+    let (ada, bob) = (Friend::of(grid, "hada", "50"), Friend::of(grid, "hbob", "50"));
+    ada.acre(&["id", "handle", "show"]).exits(3).says(&["has no handle"]);
+    ada.acre(&["id", "handle", "claim", "Ada!"]).exits(2);
+    let claimed = ada.acre(&["id", "handle", "claim", "ada-lovelace"]).exits(0).json();
+    assert_eq!(text(&claimed, "owner"), ada.account);
+    assert_eq!(text(&list(&claimed, "keys")[0], "role"), "sign");
+    bob.acre(&["id", "handle", "claim", "ada-lovelace"]).exits(4).says(&["taken"]);
+    // Keys come and go, and each change counts.
+    let device = "d".repeat(64);
+    ada.acre(&["id", "key", "add", "device", &device]).exits(0);
+    ada.acre(&["id", "key", "add", "device", &device]).exits(7).error();
+    ada.acre(&["id", "key", "add", "device", "no key"]).exits(2).error();
+    let listed = bob.acre(&["id", "key", "list", "ada-lovelace"]).exits(0).json();
+    assert_eq!((list(&listed, "keys").len(), number(&listed, "epoch")), (2, 1));
+    ada.acre(&["id", "key", "remove", "dddd"]).exits(0);
+    ada.acre(&["id", "key", "remove", "dddd"]).exits(3).error();
+    // Without a key that signs there is no handle.
+    ada.acre(&["id", "key", "remove", &ada.account]).exits(4).says(&["a key of the twin"]);
+    // Nobody takes what was not offered to him.
+    bob.acre(&["id", "handle", "accept", "ada-lovelace"]).exits(4).error();
+    bob.acre(&["id", "handle", "give", "ada-lovelace", &bob.account]).exits(4).error();
+    ada.acre(&["id", "handle", "give", "ada-lovelace", &bob.account]).exits(0);
+    let taken = bob.acre(&["id", "handle", "accept", "ada-lovelace"]).exits(0).json();
+    assert_eq!(text(&taken, "owner"), bob.account);
+    let released = bob.acre(&["id", "handle", "release", "ada-lovelace"]).exits(0).json();
+    assert_eq!(text(&released, "state"), "released");
+}
+
+fn lost_handle_comes_back(grid: &Grid) {
+    let people = ["owner", "one", "two", "again"].map(|name| Friend::of(grid, name, "50"));
+    let [owner, one, two, again] = &people;
+    owner.acre(&["id", "handle", "claim", "grace-hopper"]).exits(0);
+    again.acre(&["id", "recovery", "ask", "grace-hopper"]).exits(4).says(&["no recovery"]);
+    for friend in [one, two] {
+        owner.acre(&["id", "key", "add", "recover", &friend.account]).exits(0);
+    }
+    owner.acre(&["id", "recovery", "set", "2", "--delay", "soon"]).exits(2).error();
+    owner.acre(&["id", "recovery", "set", "2", "--delay", "2s"]).exits(0);
+    // The first attempt is not the owner's, who says no.
+    let file = grid.arg("ask 1");
+    let open = |file: &str| {
+        again.acre(&["id", "recovery", "ask", "grace-hopper", "-o", file]).exits(0);
+        again.acre(&["id", "recovery", "agree", file]).exits(4).says(&["no recover key"]);
+        let consents = [one, two].map(|friend| {
+            let agreed = friend.acre(&["id", "recovery", "agree", file]).exits(0).json();
+            text(&agreed, "consent").to_owned()
+        });
+        again.acre(&["id", "recovery", "start", file, &consents[0]]).exits(4).says(&["too few"]);
+        again.acre(&["id", "recovery", "start", file, &consents[0], &consents[1]]).exits(0).json()
+    };
+    let running = open(&file);
+    assert_eq!(text(&running["running"], "owner"), again.account, "{running}");
+    one.acre(&["id", "recovery", "veto", "grace-hopper"]).exits(4).error();
+    let vetoed = owner.acre(&["id", "recovery", "veto", "grace-hopper"]).exits(0).json();
+    assert!(vetoed["running"].is_null());
+    again.acre(&["id", "recovery", "finish", "grace-hopper"]).exits(4).error();
+    // The second time nobody does.
+    open(&grid.arg("ask 2"));
+    eventually("the time to veto is over", || {
+        (one.acre(&["id", "recovery", "finish", "grace-hopper"]).code() == 0).then_some(())
+    });
+    let shown = again.acre(&["id", "handle", "show"]).exits(0).json();
+    assert_eq!((text(&shown, "handle"), text(&shown, "owner")), ("grace-hopper", &*again.account));
 }

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use farm::{Farm, FarmMembers, Join, Node, PolicyName, Simulate};
 pub(crate) use grid::{Admit, Grid, Kind, Ledger, NewGrid, NewValidator, Proof, Validator};
-pub(crate) use person::{Contract, Id, Wallet};
+pub(crate) use person::{Contract, Id, IdHandle, IdKey, IdRecovery, Role, Wallet};
 pub(crate) use storage::{Explain, Get, Ls, Mv, Put, Repair, Rm};
 pub(crate) use vote::{Admitted, Cast, Change, Propose, Side as VoteSide, Vote};
 

@@ -4,6 +4,7 @@ use acre_crypto::Phrase;
 use acre_store::keys::Identity;
 use serde_json::json;
 
+use super::{recovery, twin};
 use crate::cli::Id;
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -11,7 +12,7 @@ use crate::home::{Home, read_phrase};
 use crate::output::Output;
 use crate::random;
 
-pub(crate) fn run(home: &Home, command: Id, out: &Output) -> Outcome {
+pub(crate) async fn run(home: &Home, command: Id, out: &Output) -> Outcome {
     match command {
         Id::New => {
             let phrase = Phrase::from_entropy(random::bytes()?);
@@ -39,6 +40,9 @@ pub(crate) fn run(home: &Home, command: Id, out: &Output) -> Outcome {
             out.note("Everything stored under these words can be read again: acre ls -l");
             show(home, out)
         }
+        Id::Handle(command) => twin::handle(home, command, out).await,
+        Id::Key(command) => twin::key(home, command, out).await,
+        Id::Recovery(command) => recovery::run(home, command, out).await,
     }
 }
 

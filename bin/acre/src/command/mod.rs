@@ -11,10 +11,12 @@ mod node;
 pub(crate) mod person;
 mod plan;
 mod proof;
+mod recovery;
 mod reward;
 mod show;
 mod stake;
 pub(crate) mod storage;
+mod twin;
 mod validator;
 mod vote;
 mod wallet;
@@ -40,7 +42,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Up(options) => up::up(&home, &options, out).await,
         Command::Down => up::down(&home, out),
         Command::Status => up::status(&home, out).await,
-        Command::Id(command) => id::run(&home, command, out),
+        Command::Id(command) => id::run(&home, command, out).await,
         Command::Node(command) => node(&home, command, out).await,
         Command::Farm(command) => farm::run(&home, command, out).await,
         Command::Wallet(command) => wallet::run(&home, command, out).await,

@@ -2,9 +2,9 @@
 
 use acre_ledger::{
     Account, AnyObject, Attestation, Beacon, BillEntry, BillLine, Candidate, Certificate, Contract,
-    ContractState, Count, Earnings, EpochState, Farm, FarmRelease, Grid, Member, MintReceiptObject,
-    Node, NodeState, Parameters, Power, PriceState, Proposal, ProposalState, Release, Seat, Seats,
-    Shares, Standing, Tally, Totals, Twin,
+    ContractState, Count, Earnings, EpochState, Farm, FarmRelease, Grid, KeyRole, Member,
+    MintReceiptObject, Node, NodeState, Parameters, Power, PriceState, Proposal, ProposalState,
+    Recovery, Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin, TwinKey, TwinState,
 };
 use acre_types::{AccountId, FarmId, NodeId};
 use serde_json::{Value, json};
@@ -37,12 +37,7 @@ pub(crate) fn object(any: &AnyObject) -> Value {
         AnyObject::Seats(seats) => self::seats(seats),
         AnyObject::Candidate(candidate) => self::candidate(candidate),
         AnyObject::PublicKey(key) => json!({ "validator": key }),
-        AnyObject::Recovery(recovery) => json!({
-            "owner": recovery.owner,
-            "keys": recovery.keys.len(),
-            "opened_ms": recovery.opened,
-            "completes_ms": recovery.completes,
-        }),
+        AnyObject::Recovery(recovery) => self::recovery(recovery),
         AnyObject::Voice(voice) => json!({
             "locked": voice.amount.to_string(),
             "held_until_ms": voice.held_until,
@@ -86,8 +81,46 @@ pub(crate) fn account(account: &Account) -> Value {
     })
 }
 
-fn twin(twin: &Twin) -> Value {
-    json!({ "owner": twin.owner, "epoch": twin.epoch, "keys": twin.keys.len() })
+pub(crate) fn twin(twin: &Twin) -> Value {
+    json!({
+        "owner": twin.owner,
+        "epoch": twin.epoch,
+        "state": match twin.state {
+            TwinState::Held => "held",
+            TwinState::Released { .. } => "released",
+        },
+        "keys": keys(&twin.keys),
+        "deposit": twin.deposit.to_string(),
+        "recovery_threshold": twin.plan.threshold,
+        "recovery_delay_ms": twin.plan.delay_ms,
+        "offered_to": twin.offered,
+    })
+}
+
+pub(crate) fn keys(keys: &[TwinKey]) -> Value {
+    keys.iter().map(|key| json!({ "role": role(key.role), "key": hex(&key.key) })).collect()
+}
+
+pub(crate) const fn role(role: KeyRole) -> &'static str {
+    match role {
+        KeyRole::Sign => "sign",
+        KeyRole::Agree => "agree",
+        KeyRole::Device => "device",
+        KeyRole::Recover => "recover",
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn recovery(recovery: &Recovery) -> Value {
+    json!({
+        "owner": recovery.owner,
+        "keys": keys(&recovery.keys),
+        "opened_ms": recovery.opened,
+        "completes_ms": recovery.completes,
+    })
 }
 
 fn farm(farm: &Farm) -> Value {
