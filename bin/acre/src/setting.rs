@@ -294,7 +294,7 @@ static ALL: &[Setting] = &[
     number!(grace.percent, Percent, "of a contract's time: each of these at most"),
     number!(contracts.overcommit, Count, "virtual cores for each core"),
     number!(contracts.answer_ms_max, Time, "how far ahead the deadline of an answer may lie"),
-    number!(contracts.penalty_percent, Percent, "of the price, paid by a farm for time down"),
+    number!(contracts.penalty_percent, Percent, "of the price, lost by a farm for time down"),
     number!(contracts.window_ms_max, Time, "time that one bill of a service may cover"),
 ];
 

@@ -30,7 +30,7 @@ pub fn recompute(line: &BillLine) -> Option<BillLine> {
                 Drawn { listed: old.listed, held: old.held, part: old.part, whole: old.whole };
             let mut new = pay(old.purse, drawn, old.parts.clone(), old.split);
             // How much the stakes still held is a fact.
-            new.penalty = old.penalty;
+            (new.penalty, new.fined) = (old.penalty, old.fined);
             BillEntry::Pay(new)
         }
         BillEntry::Recall(old) => BillEntry::Recall(recall(
@@ -93,6 +93,7 @@ pub fn pay(purse: Purse, drawn: Drawn, parts: Parts, split: Split) -> Pay {
         net,
         refund,
         penalty: Amount::ZERO,
+        fined: Amount::ZERO,
         shares,
     }
 }
@@ -267,6 +268,8 @@ pub fn postings(line: &BillLine) -> Vec<(Book, Side)> {
                 (Book::Owner, Side::Credit(pay.refund)),
                 (Book::Stakes, Side::Debit(pay.penalty)),
                 (Book::Owner, Side::Credit(pay.penalty)),
+                (Book::Stakes, Side::Debit(pay.fined)),
+                (Book::Burned, Side::Credit(pay.fined)),
             ]);
             postings
         }

@@ -57,6 +57,10 @@ pub const CONTRACT_PERIOD_MS_MAX: u64 = 3_652 * 24 * 3_600 * 1_000 + 12 * 3_600 
 /// constant of the format, not a parameter: no vote can raise it.
 pub const FOUNDATION_PERCENT: u64 = 10;
 
+/// The share of what is taken from a farm's stake that is destroyed, in percent. It is what a farm
+/// would lose by letting itself be punished for the good of an account of its own.
+pub const PENALTY_BURN_PERCENT: u64 = 50;
+
 /// Shortest epoch, in milliseconds: tests and tours; a block must fit in.
 pub const EPOCH_MS_MIN: u64 = 100;
 /// Longest epoch, in milliseconds: a day.

@@ -6,13 +6,12 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, CapacityRules, Event, Farm, Member, Members, MicroUsd, MintingRules, NewContract,
-    NewKind, NewWorkload, Parameters, Refusal, Report, Resources, TheEpoch, Verified, apply_block,
+    Action, CapacityRules, Event, Farm, Member, Members, MintingRules, Parameters, Refusal, TheEpoch, Verified, apply_block,
 };
-use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, FarmId, Height, UnixMs};
+use acre_types::{AccountId, Amount, FarmId, Height, UnixMs};
 use proptest::prelude::*;
 
-use common::{Grid, account, node, text};
+use common::{Grid, account, text};
 
 const FARM: FarmId = FarmId(1);
 const UNBONDING: u64 = 3;
@@ -93,47 +92,6 @@ fn many_withdrawals_lose_nothing() {
     }
     grid.act(1, COLLECT).unwrap();
     assert_eq!((grid.farm().at_stake(), grid.farm().releases.len()), (Amount(40), 0));
-}
-
-/// A workload that stopped by the node's fault: its price goes back, and as much from the stake, first
-/// what is free, then what is on its way back.
-#[test]
-fn stake_pays_the_tenant_for_what_a_node_failed_to_do() {
-    const HOUR_MS: u64 = 3_600_000;
-    let contract = ContractId(1);
-    let mut grid = Grid::with_farms(3);
-    let farm = FarmId(2);
-    let staked = |grid: &Grid| grid.state.read(&farm).unwrap().unwrap();
-    grid.act(2, Action::StakeFarm { farm, amount: Amount(1000) }).unwrap();
-    grid.act(2, Action::UnstakeFarm { farm, amount: Amount(900) }).unwrap();
-    let resources =
-        Resources { storage: Bytes(1000), cores_milli: 1000, memory: Bytes(1 << 20), ipv4: 0 };
-    let kind = NewKind::Workload(NewWorkload {
-        spec: Digest([1; 32]),
-        node: node(102),
-        resources,
-        traffic: Bytes(0),
-        hour_max: MicroUsd(1 << 30),
-        deadline: UnixMs(grid.now + HOUR_MS),
-    });
-    let budget = Amount(u64::MAX);
-    let new = NewContract { kind, period_ms: 10 * HOUR_MS, budget };
-    grid.act(1, Action::CreateContract(new)).unwrap();
-    let report =
-        |number, report| Action::ReportWorkload { contract, number, traffic: Bytes(0), report };
-    grid.act(102, report(0, Report::Accepted)).unwrap();
-    grid.act(102, report(1, Report::Failed { reason: text("disk") })).unwrap();
-    let (before, escrow) = (grid.balance(account(1)), grid.state.read(&contract).unwrap());
-    grid.now += HOUR_MS;
-    let events = grid.act(3, Action::SettleContract { contract }).unwrap();
-    let lost = escrow.unwrap().escrow.0 - grid.state.read(&contract).unwrap().unwrap().escrow.0;
-    let taken = lost.min(1000);
-    assert!(taken > 100, "more than what is free: {lost}");
-    assert_eq!(grid.balance(account(1)), before + lost + taken);
-    assert!(events.contains(&Event::FarmPenalized { farm, amount: Amount(taken) }), "{events:?}");
-    assert_eq!(staked(&grid).at_stake(), Amount(1000 - taken));
-    assert_eq!(staked(&grid).stake, Amount(0));
-    assert_eq!(grid.state.totals().unwrap().staked, Amount(1000 - taken));
 }
 
 fn members(parts: &[(u8, u32)]) -> Members {

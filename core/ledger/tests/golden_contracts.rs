@@ -30,7 +30,7 @@ fn contract(kind: ContractKind, state: ContractState) -> Contract {
         deposit: Amount(11),
         paid: Amount(12),
         paid_listed: Amount(13),
-        stands: List::new(vec![Stand { weight: 14, lost: 15 }]).unwrap(),
+        stands: List::new(vec![Stand { weight: 14, lost: 15, backed: 16 }]).unwrap(),
         bills: 17,
         gang: Some(Gang { first: ContractId(18), members: 19 }),
         state,
@@ -122,6 +122,7 @@ fn lines() -> Vec<BillLine> {
             net: Amount(25),
             refund: Amount(26),
             penalty: Amount(27),
+            fined: Amount(31),
             shares,
         }))
     };

@@ -9,11 +9,12 @@ mod farming;
 use acre_codec::List;
 use acre_ledger::mint::Policy;
 use acre_ledger::{
-    Action, Contract, NewContract, NewKind, NewStorage, NodeAt, NodeState, Refusal, Verdict,
+    Action, Contract, Event, MicroUsd, NewContract, NewKind, NewStorage, NewWorkload, NodeAt,
+    NodeState, Refusal, Report, Resources, Verdict,
 };
-use acre_types::{Amount, Bytes, ContractId, Profile, PublicKey};
+use acre_types::{Amount, Bytes, ContractId, Digest, FarmId, Profile, PublicKey, UnixMs};
 
-use common::{Grid, account, addresses, capacity, node};
+use common::{Grid, account, addresses, capacity, node, text};
 use farming::{CLAIMED, EPOCH_MS, FARMS, finding};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -114,4 +115,89 @@ fn lost_time_is_taken_off_however_the_settlements_lie() {
         let wanted = second * 9 / 10 * (lost_ms + 1).min(EPOCH_MS) / EPOCH_MS;
         assert!(behind(&grid).abs_diff(wanted) < 8, "{} for {wanted}", behind(&grid));
     }
+}
+
+/// A tenant's loss is made good from the stake, first from what is free, then from what is on its way
+/// back; as much again is destroyed.
+#[test]
+fn stake_answers_for_time_that_witnesses_found_down() {
+    let farm = FarmId(1);
+    let mut grid = Grid::farming(Policy::standard());
+    grid.act(1, Action::StakeFarm { farm, amount: Amount(1000) }).unwrap();
+    grid.act(1, Action::UnstakeFarm { farm, amount: Amount(970) }).unwrap();
+    grid.act(2, Action::StakeFarm { farm: FarmId(2), amount: Amount(1000) }).unwrap();
+    grid.pass_with(finding(10, CLAIMED));
+    grid.pass_with(finding(10, CLAIMED));
+    grid.act(4, storage(100 * HOUR_MS)).unwrap();
+    let second = grid.contract().escrow.0 / 3 / (100 * HOUR_MS / EPOCH_MS);
+    grid.pass();
+    grid.report_down(101);
+    grid.pass();
+    grid.pass();
+    let (tenant, burned) = (grid.balance(account(4)), grid.state.totals().unwrap().burned.0);
+    let events = grid.act(3, SETTLE).unwrap();
+    let at_stake = |farm: FarmId| grid.state.read(&farm).unwrap().unwrap().at_stake().0;
+    let taken = 1000 - at_stake(farm);
+    assert!(taken.abs_diff(second) < 3, "{taken} for {second}");
+    assert!(taken > 30, "more than what is free");
+    assert!(events.contains(&Event::FarmPenalized { farm, amount: Amount(taken) }), "{events:?}");
+    assert_eq!(at_stake(FarmId(2)), 1000);
+    let fee = grid.transaction(3, SETTLE).fee.0;
+    assert_eq!(grid.state.totals().unwrap().burned.0 - burned - fee, taken / 2);
+    let back = grid.balance(account(4)) - tenant;
+    assert!(back.abs_diff(second + taken - taken / 2) < 3, "{back}");
+    assert_eq!(grid.state.totals().unwrap().staked, Amount(2000 - taken));
+}
+
+/// A farm that wants its stake at once claims what it likes, is its own tenant, and lets its node fail:
+/// by its own word, by retiring it, or by really switching it off.
+#[test]
+fn stake_does_not_leave_to_a_tenant_who_is_the_farmer() {
+    let farm = FarmId(1);
+    let mut grid = Grid::farming(Policy::standard());
+    grid.act(1, Action::StakeFarm { farm, amount: Amount(1_000_000) }).unwrap();
+    let claims = |storage, state| Action::UpdateNode {
+        node: node(101),
+        capacity: capacity(storage),
+        addresses: addresses(),
+        state,
+    };
+    grid.act(1, claims(1 << 60, NodeState::Active)).unwrap();
+    let kind = NewKind::Workload(NewWorkload {
+        spec: Digest([1; 32]),
+        node: node(101),
+        resources: Resources {
+            storage: Bytes(1 << 50),
+            cores_milli: 1000,
+            memory: Bytes(1 << 20),
+            ipv4: 0,
+        },
+        traffic: Bytes(0),
+        hour_max: MicroUsd(u64::MAX),
+        deadline: UnixMs(grid.now + HOUR_MS),
+    });
+    let new = NewContract { kind, period_ms: HOUR_MS, budget: Amount(u64::MAX) };
+    grid.act(4, Action::CreateContract(new)).unwrap();
+    let report = |number, report| {
+        let (contract, traffic) = (FIRST, Bytes(0));
+        Action::ReportWorkload { contract, number, traffic, report }
+    };
+    grid.act(101, report(0, Report::Accepted)).unwrap();
+    grid.pass();
+    grid.report_down(101);
+    grid.pass();
+    grid.pass();
+    grid.act(4, SETTLE).unwrap();
+    let at_stake = |grid: &Grid| grid.state.read(&farm).unwrap().unwrap().at_stake();
+    assert_eq!(at_stake(&grid), Amount(1_000_000), "it was down, but nothing of it was proven");
+    grid.act(101, report(1, Report::Failed { reason: text("disk") })).unwrap();
+    let left = grid.contract().escrow;
+    grid.now += HOUR_MS / 4;
+    grid.act(4, SETTLE).unwrap();
+    assert!(grid.contract().escrow < left);
+    assert_eq!(at_stake(&grid), Amount(1_000_000), "its own word takes nothing from the stake");
+    grid.act(1, claims(1 << 60, NodeState::Retired)).unwrap();
+    grid.now += HOUR_MS / 4;
+    grid.act(4, SETTLE).unwrap();
+    assert_eq!(at_stake(&grid), Amount(1_000_000), "nor does its retirement");
 }

@@ -198,8 +198,10 @@ pub struct Pay {
     pub net: Amount,
     /// Of it, back to the owner: for nodes that were not up.
     pub refund: Amount,
-    /// Paid to the owner by the farms of these nodes, from their stakes.
+    /// Paid to the owner by the farms of those that witnesses found down, from their stakes.
     pub penalty: Amount,
+    /// Of these stakes, destroyed.
+    pub fined: Amount,
     /// Where the rest went: net - refund.
     pub shares: Shares,
 }

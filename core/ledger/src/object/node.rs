@@ -172,6 +172,21 @@ impl Node {
         self.verified.min(self.capacity)
     }
 
+    /// How much of what it claims is proven, in thousandths: of storage, cores and memory the one
+    /// with the least.
+    #[must_use]
+    pub fn backed(&self) -> u16 {
+        let (proven, claimed) = (self.proven(), self.capacity);
+        let share = |proven: u64, claimed: u64| {
+            let scaled = u128::from(proven).saturating_mul(1000);
+            scaled.checked_div(claimed.into()).map_or(1000, |share| share.min(1000))
+        };
+        let least = share(proven.storage.0, claimed.storage.0)
+            .min(share(proven.memory.0, claimed.memory.0))
+            .min(share(proven.cores.into(), claimed.cores.into()));
+        u16::try_from(least).unwrap_or(1000)
+    }
+
     /// Raw storage that contracts may still reserve.
     #[must_use]
     pub const fn free(&self) -> Bytes {

@@ -69,15 +69,15 @@ pub struct ContractRules {
     pub overcommit: u8,
     /// How far ahead the deadline of a node's or partner's answer may lie.
     pub answer_ms_max: u64,
-    /// What a farm pays to the tenant from its stake for capacity that was down, in percent of the
-    /// price, on top of the price itself.
+    /// What a farm loses of its stake for proven capacity that witnesses found down, in percent of
+    /// the price, on top of the price itself: half to the tenant, half destroyed.
     pub penalty_percent: u16,
     /// Time that one bill of a service may cover.
     pub window_ms_max: u64,
 }
 
 impl Default for ContractRules {
-    /// Four cores for one, answers within a day, as much again for time that was down, bills of a
+    /// Four cores for one, answers within a day, as much again for time that was found down, bills of a
     /// service within a week.
     fn default() -> Self {
         let day_ms = 24 * 3_600_000;

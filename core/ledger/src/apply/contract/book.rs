@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use acre_types::{AccountId, Amount, FarmId, UnixMs};
 
 use super::super::{Done, Work};
+use super::nodes::Served;
 use crate::bill::{self, Drawn, by_weight, earned};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
@@ -72,7 +73,7 @@ impl Work<'_> {
         purse: Purse,
         (part, whole): (u64, u64),
         span: Span,
-        parts: &Parts,
+        served: &Served,
     ) -> Done {
         let (listed, held) = match purse {
             Purse::Time => (contract.listed, contract.escrow),
@@ -81,7 +82,7 @@ impl Work<'_> {
         };
         let split = self.parameters.prices.split;
         let drawn = Drawn { listed, held, part, whole };
-        let mut pay = bill::pay(purse, drawn, parts.clone(), split);
+        let mut pay = bill::pay(purse, drawn, served.parts.clone(), split);
         if pay.gross == Amount::ZERO {
             return Ok(());
         }
@@ -101,8 +102,8 @@ impl Work<'_> {
         }
         self.unlock(pay.net)?;
         self.credit(contract.owner, pay.refund)?;
-        pay.penalty = self.penalize(contract, pay.net, parts)?;
-        self.give(contract, pay.net, parts, pay.shares)?;
+        (pay.penalty, pay.fined) = self.penalize(contract, pay.net, served)?;
+        self.give(contract, pay.net, &served.parts, pay.shares)?;
         self.write_line(contract, span, BillEntry::Pay(pay))
     }
 
@@ -209,7 +210,7 @@ impl Work<'_> {
     }
 
     /// Destroys tokens that left escrow.
-    fn destroy(&mut self, amount: Amount) -> Done {
+    pub(super) fn destroy(&mut self, amount: Amount) -> Done {
         if amount == Amount::ZERO {
             return Ok(());
         }

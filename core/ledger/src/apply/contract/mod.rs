@@ -315,19 +315,19 @@ impl Work<'_> {
         let grace = (in_grace, end.0.saturating_sub(grace_from.0));
         let due = |amount: Amount, (part, whole)| share_of(amount, part, whole) != Amount::ZERO;
         if !due(contract.listed, time) && !due(contract.deposit, grace) {
-            return self.take_parts(contract, 0);
+            return Ok(self.take_served(contract, 0)?.parts);
         }
-        let parts = self.take_parts(contract, time.0)?;
+        let served = self.take_served(contract, time.0)?;
         let span = Span { from: settled, to: until };
-        self.pay(contract, Purse::Time, time, span, &parts)?;
+        self.pay(contract, Purse::Time, time, span, &served)?;
         contract.settled = until;
         if in_grace > 0 {
             let span = Span { from: grace_from, to: grace_until };
-            let late = self.take_parts(contract, in_grace)?;
+            let late = self.take_served(contract, in_grace)?;
             self.pay(contract, Purse::Grace, grace, span, &late)?;
             contract.settled = grace_until;
         }
-        Ok(parts)
+        Ok(served.parts)
     }
 
     /// Refunds what is left, and gives back what was reserved.

@@ -3,13 +3,28 @@
 use acre_types::{AccountId, Amount, Bytes, ContractId, NodeId, UnixMs};
 
 use super::super::{Done, Work};
-use crate::bill::earned;
+use crate::bill::{earned, share_of};
 use crate::error::{Refusal, StateError};
+use crate::limits::PENALTY_BURN_PERCENT;
 use crate::mint::Certification;
 use crate::object::{
     Contract, ContractKind, ContractState, Node, NodeState, Part, Parts, Progress, Resources, Stand,
 };
 use crate::price::{PlaceTerms, WHOLE_WEIGHT};
+
+/// How the nodes of a contract served.
+pub(super) struct Served {
+    pub(super) parts: Parts,
+    /// What stakes answer for, node by node, in millionths of its share; none: for nothing.
+    owed: Vec<u64>,
+}
+
+impl Served {
+    /// Nothing that a witness could have seen.
+    pub(super) const fn unwitnessed(parts: Parts) -> Self {
+        Self { parts, owed: Vec::new() }
+    }
+}
 
 impl Work<'_> {
     pub(super) fn node(&mut self, id: NodeId) -> Done<Node> {
@@ -36,7 +51,7 @@ impl Work<'_> {
                 0
             }
         };
-        Ok(Stand { weight, lost })
+        Ok(Stand { weight, lost, backed: self.node(id)?.backed() })
     }
 
     /// That the owner rents the node himself, for long enough. A rent that has not begun gives
@@ -114,40 +129,47 @@ impl Work<'_> {
 
     /// How the nodes of a contract share what is paid for `ms` now: by weight, and each without the
     /// time that it lost. What was lost and does not fit into this time is kept for the next.
-    pub(super) fn take_parts(&mut self, contract: &mut Contract, ms: u64) -> Done<Parts> {
+    /// What a node says of itself is not paid either, but no stake answers for it: it could say so
+    /// for the good of a tenant who is its own farmer.
+    pub(super) fn take_served(&mut self, contract: &mut Contract, ms: u64) -> Done<Served> {
         match &contract.kind {
-            ContractKind::Name(_) => return Ok(Parts::Even(0)),
-            ContractKind::Service(_) => return Ok(Parts::Even(1)),
+            ContractKind::Name(_) => return Ok(Served::unwitnessed(Parts::Even(0))),
+            ContractKind::Service(_) => return Ok(Served::unwitnessed(Parts::Even(1))),
             _ => {}
         }
         let failed = contract
             .workload()
             .is_some_and(|workload| matches!(workload.progress, Progress::Failed { .. }));
-        let mut parts = Vec::with_capacity(contract.nodes().len());
-        let mut stands = Vec::with_capacity(contract.nodes().len());
+        let count = contract.nodes().len();
+        let (mut parts, mut stands) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut owed = Vec::with_capacity(count);
         for (id, stand) in contract.nodes().iter().zip(contract.stands.iter()) {
             let down = self.lost_by(*id)?.saturating_sub(stand.lost).min(ms);
-            stands.push(Stand { lost: stand.lost.saturating_add(down), ..*stand });
-            let is_gone = failed || self.node(*id)?.state == NodeState::Retired;
+            let node = self.node(*id)?;
+            let backed = if down == 0 { node.backed() } else { stand.backed };
+            stands.push(Stand { lost: stand.lost.saturating_add(down), backed, ..*stand });
+            let is_gone = failed || node.state == NodeState::Retired;
             let (due, up) = if is_gone { (ms.max(1), 0) } else { (ms, ms.saturating_sub(down)) };
             parts.push(Part { weight: stand.weight, due, up });
+            owed.push(share_of(Amount(1000 * u64::from(backed)), down, ms).0);
         }
         contract.stands = stands.try_into().expect("as many as there were");
-        Ok(shared(parts))
+        Ok(Served { parts: shared(parts), owed })
     }
 
-    /// What the farms of nodes that were not up pay to the owner from their stakes, as far as these
-    /// reach.
+    /// What the farms of nodes that witnesses found down lose of their stakes, as far as these reach:
+    /// a part for the owner, and a part that is destroyed.
     pub(super) fn penalize(
         &mut self,
         contract: &Contract,
         net: Amount,
-        parts: &Parts,
-    ) -> Done<Amount> {
+        served: &Served,
+    ) -> Done<(Amount, Amount)> {
         let percent = self.parameters.contracts.penalty_percent.into();
         let mut sum = 0_u64;
-        for (id, earned) in contract.nodes().iter().zip(earned(net, parts)) {
-            let lost = Amount(earned.share.saturating_sub(earned.paid));
+        let shares = earned(net, &served.parts).into_iter().zip(&served.owed);
+        for (id, (earned, owed)) in contract.nodes().iter().zip(shares) {
+            let lost = share_of(Amount(earned.share), *owed, 1_000_000);
             let wanted = scaled(lost, percent);
             if wanted == Amount::ZERO {
                 continue;
@@ -155,8 +177,11 @@ impl Work<'_> {
             let farm = self.overlay.must(id)?.farm;
             sum = sum.saturating_add(self.take_stake(farm, wanted)?.0);
         }
-        self.credit(contract.owner, Amount(sum))?;
-        Ok(Amount(sum))
+        let fined = share_of(Amount(sum), PENALTY_BURN_PERCENT, 100);
+        let penalty = Amount(sum.saturating_sub(fined.0));
+        self.credit(contract.owner, penalty)?;
+        self.destroy(fined)?;
+        Ok((penalty, fined))
     }
 }
 

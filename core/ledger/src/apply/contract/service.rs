@@ -4,6 +4,7 @@ use acre_types::{AccountId, ContractId};
 
 use super::super::{Done, Work};
 use super::book::Span;
+use super::nodes::Served;
 use crate::error::Refusal;
 use crate::object::{Contract, ContractKind, ContractStatus, MicroUsd, Parts, Purse, Service};
 use crate::price;
@@ -38,7 +39,8 @@ impl Work<'_> {
             return Err(Refusal::OverAllowance { contract: id }.into());
         }
         let span = Span { from: service.billed, to: self.now };
-        self.pay(&mut contract, Purse::Use, (amount.0, left.0), span, &Parts::Even(1))?;
+        let served = Served::unwitnessed(Parts::Even(1));
+        self.pay(&mut contract, Purse::Use, (amount.0, left.0), span, &served)?;
         let variable_left = MicroUsd(left.0.saturating_sub(amount.0));
         contract.kind =
             ContractKind::Service(Service { billed: self.now, variable_left, ..service });

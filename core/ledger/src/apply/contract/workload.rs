@@ -3,6 +3,7 @@
 use acre_types::{Bytes, ContractId, NodeId, UnixMs};
 
 use super::super::{Done, Work};
+use super::nodes::Served;
 use super::{BAD_BYTES, Span, TOO_DEAR, weight};
 use crate::error::Refusal;
 use crate::event::Event;
@@ -11,8 +12,8 @@ use crate::limits::{
     WORKLOAD_MEMORY_MAX,
 };
 use crate::object::{
-    Cause, Contract, ContractKind, ContractState, ContractStatus, Progress, Purse, TokenPrice,
-    Workload,
+    Cause, Contract, ContractKind, ContractState, ContractStatus, Parts, Progress, Purse,
+    TokenPrice, Workload,
 };
 use crate::price::Terms;
 use crate::transaction::{NewContract, NewKind, NewWorkload, Report};
@@ -138,7 +139,8 @@ impl Work<'_> {
             return Ok(());
         }
         let span = Span { from: UnixMs(contract.settled.0.min(self.now.0)), to: self.now };
-        self.pay(contract, Purse::Use, (used, left), span, &crate::object::Parts::Even(1))
+        let served = Served::unwitnessed(Parts::Even(1));
+        self.pay(contract, Purse::Use, (used, left), span, &served)
     }
 }
 
