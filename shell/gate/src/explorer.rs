@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     forks: Counter,
     overdrawn: Counter,
     pub(crate) wrong_lines: Counter,
+    pub(crate) wrong_receipts: Counter,
 }
 
 impl std::fmt::Debug for Explorer {
@@ -111,6 +112,7 @@ impl Metrics {
             forks: registry.violations(Invariant::L1),
             overdrawn: registry.violations(Invariant::L3),
             wrong_lines: registry.violations(Invariant::L8),
+            wrong_receipts: registry.violations(Invariant::L7),
         }
     }
 }

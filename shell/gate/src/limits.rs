@@ -15,6 +15,8 @@ pub const BLOCKS_KEPT: usize = 4_096;
 /// Rows looked at for one page of a filtered list. A page may thus have fewer rows than asked for,
 /// and still name the next one: no question costs more than this.
 pub const SCAN_MAX: usize = 2_000;
+/// Nodes of a farm whose receipts one list holds; a farm that has more is asked for by node.
+pub const RECEIPT_NODES_MAX: usize = 1 << 16;
 /// Bytes of a question behind the `?`.
 pub const QUERY_BYTES_MAX: usize = 512;
 

@@ -17,9 +17,9 @@ use crate::limits::{BLOCKS_AT_ONCE, BLOCKS_PAGE_MAX, KEYS_PER_READ, SCAN_MAX};
 use crate::problem::{Code, Problem};
 use crate::replica::{FarmFilter, NodeFilter, Replica, nodes_of};
 
-type Answer<T> = Result<T, Problem>;
+pub(super) type Answer<T> = Result<T, Problem>;
 
-fn missing(what: &str, id: impl std::fmt::Display) -> Problem {
+pub(super) fn missing(what: &str, id: impl std::fmt::Display) -> Problem {
     Problem::not_found(format!("there is no {what} {id}"), format!("GET /api/v1/{what}s lists all"))
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn node(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto
     Ok(One { seen: explorer.seen(&replica), item })
 }
 
-fn not_read() -> Problem {
+pub(super) fn not_read() -> Problem {
     let message = "the ledger was not read yet";
     Problem::new(Code::LedgerUnavailable, message, "ask again in some seconds")
 }

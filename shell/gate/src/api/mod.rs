@@ -2,6 +2,7 @@
 //! that neither can say what the other does not.
 
 mod answers;
+mod farming;
 mod openapi;
 mod query;
 mod stream;

@@ -1,7 +1,7 @@
 //! All routes.
 
 use super::query::{Parameter, What, Where};
-use super::{Route, answers, stream};
+use super::{Route, answers, farming, stream};
 use crate::dto;
 use crate::limits::{BLOCKS_PAGE_MAX, PAGE_MAX};
 
@@ -112,6 +112,34 @@ pub(crate) fn routes() -> Vec<Route> {
             "A farm",
             const { &[part("id", What::Number(1, u32::MAX as u64), "Its number.")] },
             answers::farm,
+        ),
+        Route::json(
+            "/api/v1/farms/{id}/certificate",
+            "certificate",
+            "What certifiers attested of a farm, and what that grants in the epoch that runs",
+            const { &[part("id", What::Number(1, u32::MAX as u64), "Its number.")] },
+            farming::certificate,
+        ),
+        Route::json(
+            "/api/v1/receipts",
+            "receipts",
+            "Receipts of minting of a node or of a farm, newest period first, each computed again",
+            const {
+                &[
+                    LIMIT,
+                    AFTER,
+                    query("node", HEX, "Key of the node."),
+                    query("farm", What::Number(1, u32::MAX as u64), "Number of the farm."),
+                ]
+            },
+            farming::receipts,
+        ),
+        Route::json(
+            "/api/v1/price",
+            "price",
+            "What a token is worth: fixed, or by the median of feeds",
+            &[],
+            farming::price,
         ),
         Route::json(
             "/api/v1/contracts",

@@ -5,6 +5,7 @@ use acre_types::{AccountId, FarmId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::farming::{Member, Proposed, Release};
 use super::{Capacity, Id, Tft};
 use crate::replica::{NodeRow, Sums};
 
@@ -45,6 +46,8 @@ pub(crate) struct Totals {
     pub(crate) minted_tft: Tft,
     /// Tokens ever destroyed.
     pub(crate) burned_tft: Tft,
+    /// Of the minted ones, those made by receipts of farming.
+    pub(crate) rewarded_tft: Tft,
     /// Tokens held by contracts.
     pub(crate) escrow_tft: Tft,
     /// Farms ever made.
@@ -64,6 +67,7 @@ impl From<&ledger::Totals> for Totals {
         Self {
             minted_tft: Tft(totals.minted),
             burned_tft: Tft(totals.burned),
+            rewarded_tft: Tft(totals.rewarded),
             escrow_tft: Tft(totals.escrow),
             farms: totals.farms,
             nodes: totals.nodes,
@@ -227,6 +231,14 @@ pub(crate) struct Farm {
     /// Raw storage that contracts reserved.
     #[schemars(with = "u64")]
     pub(crate) reserved_bytes: u128,
+    /// Tokens from which tenants are paid for nodes that were down.
+    pub(crate) stake_tft: Tft,
+    /// Stake on its way back; may still be taken.
+    pub(crate) releases: Vec<Release>,
+    /// Who share what it earns; empty: all goes to the payout account.
+    pub(crate) members: Vec<Member>,
+    /// Members that its owner proposed and not all agreed to yet.
+    pub(crate) proposed_members: Option<Proposed>,
 }
 
 impl Farm {
@@ -241,6 +253,10 @@ impl Farm {
             offered: (&sums.offered).into(),
             verified: (&sums.verified).into(),
             reserved_bytes: sums.reserved_bytes,
+            stake_tft: Tft(farm.stake),
+            releases: farm.releases.iter().map(Release::from).collect(),
+            members: farm.members.iter().map(Member::from).collect(),
+            proposed_members: farm.proposed.as_ref().map(Proposed::from),
         }
     }
 }
@@ -301,14 +317,24 @@ pub(crate) struct Contract {
     pub(crate) settled_ms: u64,
     /// Paid for up to here.
     pub(crate) expires_ms: u64,
+    /// Frozen from `expires_ms` on, over from here on.
+    pub(crate) grace_ends_ms: u64,
     /// When it was closed.
     pub(crate) closed_ms: Option<u64>,
+    /// Why: `cancelled`, `expired`, `rejected`, `unanswered` or `gang`.
+    pub(crate) closed_cause: Option<String>,
+    /// What the node or the provider said that rejected it.
+    pub(crate) closed_reason: Option<String>,
 }
 
 impl From<&ledger::Contract> for Contract {
     fn from(contract: &ledger::Contract) -> Self {
-        let closed_ms = match contract.state {
-            ContractState::Closed { at, .. } => Some(at.0),
+        let (closed_ms, cause) = match &contract.state {
+            ContractState::Closed { at, cause } => (Some(at.0), Some(cause)),
+            _ => (None, None),
+        };
+        let closed_reason = match cause {
+            Some(ledger::Cause::Rejected { reason }) => Some(reason.to_string()),
             _ => None,
         };
         let storage = contract.storage();
@@ -328,7 +354,10 @@ impl From<&ledger::Contract> for Contract {
             created_ms: contract.created.0,
             settled_ms: contract.settled.0,
             expires_ms: contract.expires.0,
+            grace_ends_ms: contract.grace_end().0,
             closed_ms,
+            closed_cause: cause.map(crate::about::kind),
+            closed_reason,
         }
     }
 }

@@ -68,12 +68,16 @@ pub(crate) struct Grid {
 impl Grid {
     /// With `farms` farms and `nodes` nodes, node i in farm i mod farms and country i mod 3.
     pub(crate) async fn start(farms: u8, nodes: u8) -> Self {
+        let capacity = CapacityRules { epoch_ms: EPOCH_MS_MIN, ..CapacityRules::local() };
+        Self::start_with(farms, nodes, Parameters { capacity, ..Parameters::default() }).await
+    }
+
+    /// As [`Grid::start`], by these parameters.
+    pub(crate) async fn start_with(farms: u8, nodes: u8, parameters: Parameters) -> Self {
         let dir = TempDir::new().unwrap();
         let rich = Amount::tft(1_000_000).unwrap();
         let grants = (0..farms.max(1)).map(|number| (account(&owner(number)), rich)).collect();
         let validator_key = key(1, 0);
-        let capacity = CapacityRules { epoch_ms: EPOCH_MS_MIN, ..CapacityRules::local() };
-        let parameters = Parameters { capacity, ..Parameters::default() };
         let genesis = Genesis {
             name: Text::new("test").unwrap(),
             kind: GridKind::Test,
