@@ -50,7 +50,7 @@ fn refuse_sample(sample: &Sample) {
         }),
         plots: item.bytes,
     };
-    let header = HeaderCheck::Signed { root: item.root, bytes: item.bytes };
+    let header = HeaderCheck::Signed { root: item.root, bytes: item.bytes, most: u64::MAX };
     let nonce = Digest([4; 32]);
     assert!(verify::check(&commitment, &RULES, &nonce, 0, opening, header).is_err());
 }

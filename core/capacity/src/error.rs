@@ -38,6 +38,18 @@ pub enum CapacityError {
         /// What was wrong.
         reason: &'static str,
     },
+    /// The index gives a contract more than it may have at this node.
+    #[error(
+        "the index has {shown} bytes or more of the contract of {item:?}, which may have {most}"
+    )]
+    Unpaid {
+        /// A shard of the contract.
+        item: ItemId,
+        /// What its path shows.
+        shown: u64,
+        /// What the contract allows.
+        most: u64,
+    },
     /// A label or a step that was computed otherwise than the rules say.
     #[error("lane {lane} of the puzzle was not computed as asked")]
     WrongWork {

@@ -210,6 +210,20 @@ pub fn verify(root: &Span, item: &Item, path: &[Step]) -> Result<u64, CapacityEr
     if reached == *root { Ok(before) } else { Err(CapacityError::NotInIndex(item.id)) }
 }
 
+/// Bytes that the index says belong to the contract of `item`, as far as this path shows: the item
+/// and all neighbours that are of this contract alone. Ids rise, so nothing else can lie in these.
+/// Zero for a plot. The path was verified.
+#[must_use]
+pub fn contract_bytes(item: &Item, path: &[Step]) -> u64 {
+    let ItemId::Shard { contract, .. } = item.id else { return 0 };
+    let is_own = |id: ItemId| matches!(id, ItemId::Shard { contract: of, .. } if of == contract);
+    let own = path.iter().map(|step| match step {
+        Step::Left(span) | Step::Right(span) => span,
+    });
+    let own = own.filter(|span| is_own(span.first) && is_own(span.last));
+    own.fold(item.bytes, |sum, span| sum.saturating_add(span.bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +293,33 @@ mod tests {
         };
         for position in 0..honest.bytes {
             assert!(right_copy(position).is_err());
+        }
+    }
+
+    #[test]
+    fn path_tells_what_its_contract_has_at_least() {
+        let of = |contract, number: u8| {
+            let id = ItemId::Shard {
+                contract: ContractId(contract),
+                pack: PackId([number; 16]),
+                index: 0,
+            };
+            Item { id, bytes: 100, root: Digest([number; 32]) }
+        };
+        let mut all = vec![item(0, 50), of(1, 1)];
+        all.extend((0..61).map(|number| of(2, number)));
+        all.push(of(3, 1));
+        let index = Index::build(all).unwrap();
+        let shown = |position| {
+            let found = index.find(position).unwrap();
+            contract_bytes(&found.item, &found.path)
+        };
+        assert_eq!(shown(0), 0, "a plot is of no contract");
+        assert_eq!(shown(50), 100);
+        assert_eq!(shown(50 + 62 * 100), 100);
+        for number in 0..61 {
+            let shown = shown(150 + number * 100);
+            assert!((6_100 / 4..=6_100).contains(&shown), "{number}: {shown}");
         }
     }
 

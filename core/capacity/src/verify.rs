@@ -22,6 +22,8 @@ pub enum HeaderCheck {
         root: Digest,
         /// What it says the body's length is.
         bytes: u64,
+        /// Most bytes that the contract may have at this node.
+        most: u64,
     },
     /// One of these is not so.
     Refused,
@@ -66,8 +68,14 @@ pub fn check(
             return Err(CapacityError::Malformed { reason: "a region of another length" });
         }
         (true, _) => {}
-        (false, HeaderCheck::Signed { root, bytes })
-            if root == item.root && bytes == item.bytes => {}
+        (false, HeaderCheck::Signed { root, bytes, most })
+            if root == item.root && bytes == item.bytes =>
+        {
+            let shown = index::contract_bytes(item, &opening.index);
+            if shown > most {
+                return Err(CapacityError::Unpaid { item: item.id, shown, most });
+            }
+        }
         (false, HeaderCheck::Unknown) => shown = Shown::Unknown,
         (false, _) => {
             return Err(CapacityError::Malformed { reason: "a shard that nobody pays for here" });

@@ -65,8 +65,13 @@ fn broken_nodes_are_told_apart() {
 }
 
 fn plan(ends: u64) -> Plan {
-    let duty =
-        |node| Duty { node: NodeId([node; 32]), cores: 1, memory: Bytes(0), proven: (1, Bytes(0)) };
+    let duty = |node| Duty {
+        node: NodeId([node; 32]),
+        cores: 1,
+        memory: Bytes(0),
+        proven: (1, Bytes(0)),
+        reserved: Bytes(0),
+    };
     let (began, ends) = (Tick(0), Tick(ends));
     Plan { epoch: Epoch(4), secret: Digest([1; 32]), began, ends, duties: vec![duty(2), duty(1)] }
 }

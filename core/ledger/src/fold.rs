@@ -4,6 +4,8 @@
 //! the one at position (n - 1) / 2, from 0. While fewer than half of the reports lie, it is in the
 //! range of what the others reported, whatever the liars say.
 
+use acre_types::Bytes;
+
 use crate::object::{
     Capacity, CapacityRules, Failures, Finding, Heard, Node, Record, Tally, WHOLE,
 };
@@ -24,11 +26,17 @@ pub struct Folded {
     pub off: Vec<u32>,
 }
 
-/// What a tally says of a node that claims so much, or `None` if too few reported: then the epoch
-/// neither counts for the node nor against it.
+/// What a tally says of a node that claims so much and at which contracts have reserved so much
+/// storage, or `None` if too few reported: then the epoch neither counts for the node nor against
+/// it. More shards than are reserved count for no witness's word.
 #[must_use]
-pub fn fold(tally: &Tally, claimed: Capacity, rules: &CapacityRules) -> Option<Folded> {
-    let heard: &[Heard] = &tally.heard;
+pub fn fold(
+    tally: &Tally,
+    (claimed, reserved): (Capacity, Bytes),
+    rules: &CapacityRules,
+) -> Option<Folded> {
+    let paid_for = |one: &Heard| Heard { finding: one.finding.paid_for(reserved), ..*one };
+    let heard: Vec<Heard> = tally.heard.iter().map(paid_for).collect();
     if heard.is_empty() || heard.len() < tally.quorum(rules.reports_min) {
         return None;
     }
@@ -38,9 +46,9 @@ pub fn fold(tally: &Tally, claimed: Capacity, rules: &CapacityRules) -> Option<F
     let mut folded = Folded {
         uptime: of(Finding::uptime),
         measured: Capacity {
-            storage: acre_types::Bytes(of(|finding| finding.measured.storage.0)),
+            storage: Bytes(of(|finding| finding.measured.storage.0)),
             cores: of_u32(|finding| finding.measured.cores),
-            memory: acre_types::Bytes(of(|finding| finding.measured.memory.0)),
+            memory: Bytes(of(|finding| finding.measured.memory.0)),
         },
         failures: Failures {
             late: of_u16(|finding| finding.failures.late),

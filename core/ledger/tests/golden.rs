@@ -44,7 +44,8 @@ fn twin_keys() -> acre_ledger::TwinKeys {
 
 fn verdict() -> Verdict {
     let failures = Failures { late: 23, missing: 24, wrong: 25 };
-    let finding = Finding { asked: 26, answered: 27, measured: capacity(28), failures };
+    let finding =
+        Finding { asked: 26, answered: 27, measured: capacity(28), sold: Bytes(3), failures };
     Verdict { node: NodeId([29; 32]), finding }
 }
 

@@ -11,10 +11,10 @@ use acre_ledger::fold::fold;
 use acre_ledger::witness::may_witness;
 use acre_ledger::{
     Action, Capacity, CapacityRules, EpochState, Event, Failures, Finding, Heard, Independence,
-    Node, NodeAt, NodeState, Parameters, Refusal, Tally, TallyOf, TheEpoch, Verdict, Verified,
-    apply_block, build_block, check_tx,
+    NewContract, NewKind, NewStorage, Node, NodeAt, NodeState, Parameters, Refusal, Tally, TallyOf,
+    TheEpoch, Verdict, Verified, apply_block, build_block, check_tx,
 };
-use acre_types::{Amount, Bytes, Epoch, Height, UnixMs};
+use acre_types::{Amount, Bytes, Epoch, Height, Profile, UnixMs};
 use proptest::prelude::*;
 
 use common::{Grid, account, addresses, capacity, key, node};
@@ -34,7 +34,8 @@ fn rules() -> CapacityRules {
 }
 
 fn good() -> Finding {
-    Finding { asked: 10, answered: 10, measured: capacity(CLAIMED), failures: Failures::default() }
+    let (measured, failures) = (capacity(CLAIMED), Failures::default());
+    Finding { asked: 10, answered: 10, measured, sold: Bytes(0), failures }
 }
 
 impl Grid {
@@ -99,6 +100,11 @@ impl Grid {
     ) -> Result<Vec<Event>, Refusal> {
         let action = self.verdicts(&self.duties(witness), finding);
         self.act(witness, action)
+    }
+
+    fn pass_and_report(&mut self, witness: u8, finding: Finding) -> Result<Vec<Event>, Refusal> {
+        self.pass();
+        self.report(witness, |_| finding)
     }
 
     fn report_all(&mut self, farms: u8, finding: impl Fn(u8, u8) -> Finding) {
@@ -235,6 +241,40 @@ fn nothing_is_verified_beyond_what_is_claimed() {
     assert_eq!(grid.node(103).verified, capacity(CLAIMED / 2));
 }
 
+/// A contract of two bytes over three own nodes, and an index that claims all of them sold: what no
+/// contract has reserved is not verified, whatever all witnesses say.
+#[test]
+fn shards_beyond_what_contracts_have_reserved_are_not_verified() {
+    let mut grid = Grid::watched(rules(), 6);
+    let storage = NewStorage {
+        profile: Profile::Tiny,
+        places: List::new(vec![node(101), node(102), node(103)]).unwrap(),
+        bytes: Bytes(2),
+        writer: key(1).public(),
+    };
+    let (kind, budget) = (NewKind::Storage(storage), Amount(u64::MAX));
+    let period_ms = 30 * 24 * 3_600_000;
+    grid.act(1, Action::CreateContract(NewContract { kind, period_ms, budget })).unwrap();
+    let reserved = grid.node(101).reserved.storage;
+    assert!((Bytes(1)..=Bytes(2)).contains(&reserved));
+    let sold = |sold, storage| Finding {
+        measured: Capacity { storage: Bytes(storage), ..capacity(0) },
+        sold: Bytes(sold),
+        ..good()
+    };
+    grid.report_all(6, |_, about| {
+        if about == 101 { sold(CLAIMED, CLAIMED) } else { sold(CLAIMED / 2, CLAIMED) }
+    });
+    grid.pass();
+    grid.report_all(6, |_, _| good());
+    assert_eq!(grid.node(101).verified.storage, reserved, "all was said to be shards");
+    assert_eq!(grid.node(102).verified.storage, Bytes(CLAIMED / 2 + reserved.0));
+    assert_eq!(grid.node(104).verified.storage, Bytes(CLAIMED / 2), "no contract there");
+    assert_eq!(grid.node(105).witnessing.off, 0);
+    let refused = grid.pass_and_report(101, sold(CLAIMED + 1, CLAIMED));
+    assert_eq!(refused, Err(Refusal::OutOfRange { what: "a verdict" }));
+}
+
 #[test]
 fn too_few_reports_count_neither_for_a_node_nor_against_it() {
     let mut grid = Grid::watched(rules(), 6);
@@ -352,6 +392,7 @@ fn finding() -> impl Strategy<Value = Finding> {
             asked,
             answered: answered.min(asked),
             measured: Capacity { storage: Bytes(storage), cores, memory: Bytes(memory) },
+            sold: Bytes(storage / 2),
             failures: Failures { late, missing, wrong },
         },
     )
@@ -385,7 +426,7 @@ proptest! {
             witnesses: 16,
             heard: List::new(heard).unwrap(),
         };
-        let Some(folded) = fold(&tally, capacity(CLAIMED), &rules()) else {
+        let Some(folded) = fold(&tally, (capacity(CLAIMED), Bytes(u64::MAX)), &rules()) else {
             prop_assert!(tally.heard.len() < 9);
             return Ok(());
         };
@@ -485,7 +526,9 @@ proptest! {
                         entry.fold(open);
                         let said = entry.said.get_or_insert((open, able, Vec::new()));
                         let (yes, asked) = (finding.answered.into(), finding.asked.into());
-                        said.2.push((yes, asked, finding.measured.storage.0));
+                        // No contract has reserved anything, so no shard counts.
+                        let plots = finding.measured.storage.0 - finding.sold.0;
+                        said.2.push((yes, asked, plots));
                     }
                 }
                 Step::Claim { number, storage, state } => {

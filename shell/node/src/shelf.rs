@@ -449,7 +449,7 @@ fn storage(contract: &Contract) -> Result<&Storage, Refusal> {
 }
 
 /// Bytes of records that a contract may keep at one place.
-fn allowance(storage: &Storage) -> u64 {
+pub(crate) fn allowance(storage: &Storage) -> u64 {
     let share = storage.place_bytes().0;
     share.saturating_add(share / ALLOWANCE_DIVISOR).saturating_add(ALLOWANCE_BYTES)
 }

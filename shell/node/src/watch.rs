@@ -2,12 +2,13 @@
 //! to the ledger what was found. What to ask and how to judge is decided by
 //! [`acre_capacity::duty::Witness`].
 
+use std::collections::BTreeMap;
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use acre_capacity::duty::{Call, Duty, In, Out, Plan, Report, Rules, Witness};
-use acre_capacity::index::ItemId;
+use acre_capacity::index::{ItemId, contract_bytes};
 use acre_capacity::message::{Answer, Ask, Opening, Sample, decode_answer};
 use acre_capacity::plot::Fill;
 use acre_capacity::verify::HeaderCheck;
@@ -20,14 +21,14 @@ use acre_ledger::{
 use acre_net::StaticBook;
 use acre_net::rpc::{Caller, Message};
 use acre_store::shard::ShardHeader;
-use acre_types::{Digest, Epoch, Machine, NodeId, Tick};
+use acre_types::{Bytes, Digest, Epoch, Machine, NodeId, Tick};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
-use crate::contracts::{Contracts, Unknown};
+use crate::contracts::{Contracts, Read, Unknown};
 use crate::limits::{ANSWERS_WAITING, EPOCH_LOOK_MAX, EPOCH_LOOK_MIN, REPORT_TRIES};
 use crate::prover::Audience;
-use crate::shelf::now as unix_now;
+use crate::shelf::{allowance, now as unix_now};
 
 /// What the watch needs of its node.
 pub(crate) struct Watch {
@@ -55,6 +56,8 @@ struct Shared {
     contracts: Contracts,
     began: Instant,
     arrivals: mpsc::Sender<Arrival>,
+    /// What contracts have reserved at the nodes that are watched, as it was read last.
+    reserved: Mutex<BTreeMap<NodeId, Bytes>>,
 }
 
 impl Shared {
@@ -81,7 +84,7 @@ pub(crate) async fn run(watch: Watch) {
     let (views, mut viewed) = mpsc::channel(1);
     let contracts = Contracts::new(Arc::new(watch.ledger.clone()));
     let began = Instant::now();
-    let shared = Arc::new(Shared { watch, contracts, began, arrivals });
+    let shared = Arc::new(Shared { watch, contracts, began, arrivals, reserved: Mutex::default() });
     let looking = tokio::spawn(look(Arc::clone(&shared), views));
     let _stop = Stop(looking.abort_handle());
     loop {
@@ -177,8 +180,11 @@ async fn view(shared: &Shared, known: Option<Epoch>) -> Result<Looked, ClientErr
         shared.watch.book.insert(id.key(), addresses.collect());
         let (cores, memory) = (node.capacity.cores, node.capacity.memory);
         let proven = (node.verified.cores, node.verified.memory);
-        duties.push(Duty { node: id, cores, memory, proven });
+        let reserved = node.reserved.storage;
+        duties.push(Duty { node: id, cores, memory, proven, reserved });
     }
+    let reserved = duties.iter().map(|duty| (duty.node, duty.reserved)).collect();
+    *shared.reserved.lock().unwrap_or_else(PoisonError::into_inner) = reserved;
     let witnesses = ids(ledger, assignment.witnesses_of(own.index)).await?;
     let plan = plan(shared, &state, duties);
     Ok(Looked::New(Box::new(View { state, index: own.index, plan, witnesses })))
@@ -247,6 +253,13 @@ async fn converse(
         }
     };
     let Some(answer) = answer else { return (at, In::Failed { call }) };
+    if let Answer::Committed(signed) = &answer {
+        let shards = signed.commitment.bytes().saturating_sub(signed.commitment.plots);
+        if let Some(bytes) = reserved_now(shared, node, Bytes(shards)).await {
+            // The machine is gone when nobody receives.
+            let _ = shared.arrivals.send((at, In::Reserved { node, bytes })).await;
+        }
+    }
     let mut headers = Vec::new();
     if let Answer::Opened(samples) = &answer {
         for sample in samples.iter() {
@@ -257,6 +270,18 @@ async fn converse(
         }
     }
     (at, In::Answered { call, answer, headers })
+}
+
+/// What contracts have reserved at a node, read again if it showed more shards than were reserved
+/// when the epoch began: contracts may have begun since.
+async fn reserved_now(shared: &Shared, node: NodeId, shards: Bytes) -> Option<Bytes> {
+    let known = || shared.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+    if known().get(&node).is_some_and(|reserved| *reserved >= shards) {
+        return None;
+    }
+    let bytes = shared.watch.ledger.node(node).await.ok()??.reserved.storage;
+    known().insert(node, bytes);
+    Some(bytes)
 }
 
 /// What the header of an opened shard is worth.
@@ -271,11 +296,19 @@ async fn check_header(shared: &Shared, node: NodeId, opening: &Opening) -> Heade
     if named != (contract, pack, index) {
         return HeaderCheck::Refused;
     }
-    let paid = match shared.contracts.get(contract).await {
+    let mut read = shared.contracts.get(contract).await;
+    let shown = contract_bytes(&opening.item, &opening.index);
+    let most = |paid: &Read| paid.contract.storage().map_or(0, allowance);
+    if read.as_ref().is_ok_and(|paid| paid.as_ref().is_some_and(|paid| most(paid) < shown)) {
+        // It may have grown since it was read.
+        read = shared.contracts.again(contract).await;
+    }
+    let paid = match read {
         Ok(Some(paid)) => paid,
         Ok(None) => return HeaderCheck::Refused,
         Err(Unknown) => return HeaderCheck::Unknown,
     };
+    let most = most(&paid);
     let Some(storage) = paid.contract.storage() else { return HeaderCheck::Refused };
     // What is frozen or archived is still to be kept.
     let is_kept = matches!(
@@ -286,7 +319,7 @@ async fn check_header(shared: &Shared, node: NodeId, opening: &Opening) -> Heade
         is_kept && storage.places.contains(&node) && header.verify(&storage.writer).is_ok();
     match header.pack().root(header.index()) {
         Some(root) if is_good => {
-            HeaderCheck::Signed { root, bytes: header.pack().shard_bytes().into() }
+            HeaderCheck::Signed { root, bytes: header.pack().shard_bytes().into(), most }
         }
         _ => HeaderCheck::Refused,
     }
@@ -337,6 +370,6 @@ fn pause(state: &EpochState) -> Duration {
 fn verdict(found: &acre_capacity::duty::Verdict) -> Verdict {
     let measured = Capacity { storage: found.storage, cores: found.cores, memory: found.memory };
     let failures = Failures { late: found.late, missing: found.missing, wrong: found.wrong };
-    let (asked, answered) = (found.asked, found.answered);
-    Verdict { node: found.node, finding: Finding { asked, answered, measured, failures } }
+    let (asked, answered, sold) = (found.asked, found.answered, found.sold);
+    Verdict { node: found.node, finding: Finding { asked, answered, measured, sold, failures } }
 }

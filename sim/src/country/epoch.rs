@@ -246,12 +246,13 @@ fn honest(member: &Member, jitter: u64, luck: u64) -> Finding {
     let has = if member.is_ring { member.claimed.storage.0 / 10 } else { member.claimed.storage.0 };
     let measured = Capacity { storage: Bytes(has - has / 1_000 * jitter), ..member.claimed };
     let failures = Failures::default();
-    Finding { asked: 20, answered: u16::try_from(answered).unwrap_or(20), measured, failures }
+    let (answered, sold) = (u16::try_from(answered).unwrap_or(20), Bytes(0));
+    Finding { asked: 20, answered, measured, sold, failures }
 }
 
 fn praise(member: &Member) -> Finding {
     let failures = Failures::default();
-    Finding { asked: 20, answered: 20, measured: member.claimed, failures }
+    Finding { asked: 20, answered: 20, measured: member.claimed, sold: Bytes(0), failures }
 }
 
 fn as_index(number: u64) -> usize {

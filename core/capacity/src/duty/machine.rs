@@ -117,7 +117,8 @@ impl Witness {
     }
 
     /// A question that was not answered: once more, or never.
-    fn not_answered(&mut self, now: Tick, node: NodeId, tried: Try, question: Question, why: Why) {
+    fn not_answered(&mut self, now: Tick, waiting: Waiting, why: Why) {
+        let Waiting { node, nonce, tried, question, .. } = waiting;
         let until = now.after(self.rules.retry);
         let Some(charge) = self.charges.get_mut(&node) else { return };
         match (&question, tried) {
@@ -125,12 +126,12 @@ impl Witness {
                 charge.phase = Phase::Pausing { until, question };
             }
             (Question::Commitment, Try::Second) => charge.phase = Phase::Idle,
-            (Question::Samples { .. }, Try::Second) => {
+            (Question::Samples { commitment }, Try::Second) => {
                 match why {
                     Why::Late => charge.late(),
                     Why::Gone => charge.missing(),
                 }
-                charge.not_sampled(&self.rules);
+                charge.not_sampled(&self.rules, commitment, &nonce);
                 self.go_on(now, node, After::Samples);
             }
             (Question::Work { .. } | Question::Proofs { .. }, _) => {
@@ -147,12 +148,14 @@ impl Witness {
         let took = now.since(sent);
         match (question, answer) {
             (Question::Commitment, Answer::Committed(signed)) => {
-                self.judge_commitment(now, node, &nonce, tried, took, signed);
+                let waiting = Waiting { node, sent, nonce, tried, question: Question::Commitment };
+                self.judge_commitment(now, waiting, took, signed);
             }
             (Question::Samples { commitment }, Answer::Opened(samples)) => {
                 if took > self.rules.answer {
                     let question = Question::Samples { commitment };
-                    return self.not_answered(now, node, tried, question, Why::Late);
+                    let waiting = Waiting { node, sent, nonce, tried, question };
+                    return self.not_answered(now, waiting, Why::Late);
                 }
                 let Some(charge) = self.charges.get_mut(&node) else { return };
                 let rules = self.rules;
@@ -193,24 +196,26 @@ impl Witness {
                     charge.phase = Phase::Idle;
                 }
             }
-            (question, _) => self.not_answered(now, node, tried, question, Why::Gone),
+            (question, _) => {
+                let waiting = Waiting { node, sent, nonce, tried, question };
+                self.not_answered(now, waiting, Why::Gone);
+            }
         }
     }
 
     fn judge_commitment(
         &mut self,
         now: Tick,
-        node: NodeId,
-        nonce: &Digest,
-        tried: Try,
+        waiting: Waiting,
         took: Duration,
         signed: SignedCommitment,
     ) {
         let Some(plan) = &self.plan else { return };
         if took > self.rules.answer {
-            return self.not_answered(now, node, tried, Question::Commitment, Why::Late);
+            return self.not_answered(now, waiting, Why::Late);
         }
-        if signed.verify(node, plan.epoch, *nonce).is_err() {
+        let Waiting { node, nonce, .. } = waiting;
+        if signed.verify(node, plan.epoch, nonce).is_err() {
             let Some(charge) = self.charges.get_mut(&node) else { return };
             charge.wrong();
             return charge.phase = Phase::Idle;
@@ -273,8 +278,13 @@ impl Machine for Witness {
             In::Begin(plan) => self.begin(now, plan),
             In::Answered { call, answer, headers } => self.answered(now, call, answer, &headers),
             In::Failed { call } => {
-                if let Some(Waiting { node, tried, question, .. }) = self.take(call) {
-                    self.not_answered(now, node, tried, question, Why::Gone);
+                if let Some(waiting) = self.take(call) {
+                    self.not_answered(now, waiting, Why::Gone);
+                }
+            }
+            In::Reserved { node, bytes } => {
+                if let Some(charge) = self.charges.get_mut(&node) {
+                    charge.duty.reserved = charge.duty.reserved.max(bytes);
                 }
             }
             In::Rebuilt { call, root } => {

@@ -15,7 +15,9 @@
 //! | a sample or signature that proves something else | `wrong`, not held |
 //! | a region whose root is not what its key gives | `wrong`, and no plot counts in this epoch |
 //!
-//! Storage is the least that was committed in the epoch times the held share of all samples.
+//! Storage is plots and shards, each on its own: the least that was committed in the epoch, less the
+//! share of its samples that was not held. Of shards never more counts than contracts have reserved,
+//! so bytes that nobody pays for are worth nothing, however well they open.
 
 mod machine;
 mod schedule;
@@ -112,6 +114,8 @@ pub struct Duty {
     pub memory: Bytes,
     /// Cores and memory that the ledger says were proven last.
     pub proven: (u32, Bytes),
+    /// Storage that contracts have reserved there: more bytes of shards than that do not count.
+    pub reserved: Bytes,
 }
 
 /// An epoch of one witness.
@@ -152,6 +156,13 @@ pub enum In {
         answer: Answer,
         /// One for each sample of [`Answer::Opened`], else none.
         headers: Vec<HeaderCheck>,
+    },
+    /// Contracts were found to have reserved more at a node than its duty said: some began since.
+    Reserved {
+        /// Where.
+        node: NodeId,
+        /// How much.
+        bytes: Bytes,
     },
     /// A node could not be reached, broke off, or took longer than its patience.
     Failed {

@@ -13,6 +13,8 @@ pub struct Verdict {
     pub answered: u16,
     /// Storage that it showed to hold, plots and shards together.
     pub storage: Bytes,
+    /// Shards of this.
+    pub sold: Bytes,
     /// Cores that worked at once.
     pub cores: u32,
     /// Memory that was used at once.

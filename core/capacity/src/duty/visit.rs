@@ -5,7 +5,7 @@ use acre_types::{Bytes, Digest, Epoch, Tick};
 use super::{Call, Duty, Plan, Rules, Verdict, schedule};
 use crate::index::ItemId;
 use crate::limits::{LANE_BYTES_MIN, LANES_MAX};
-use crate::message::{Commitment, Sample, Samples};
+use crate::message::{Commitment, Sample, Samples, position};
 use crate::puzzle::{Claim, LaneRules, Task};
 use crate::verify::{self, HeaderCheck, Shown};
 
@@ -76,13 +76,43 @@ struct Found {
     late: u16,
     missing: u16,
     wrong: u16,
-    /// Least bytes that were committed, all and without plots.
-    least: Option<(u64, u64)>,
-    samples: u64,
-    held: u64,
+    plots: Kind,
+    shards: Kind,
+    /// Shards were committed beyond what contracts have reserved.
+    has_excess: bool,
     is_forged: Option<Digest>,
     /// Cores and memory of the puzzle, if one was asked and not excused.
     work: Option<(u32, Bytes)>,
+}
+
+/// Plots or shards: what was committed, and the samples among these bytes.
+#[derive(Default)]
+struct Kind {
+    /// Least bytes in the epoch, as far as they count.
+    least: Option<u64>,
+    /// Most bytes in the epoch, whether they count or not.
+    most: u64,
+    samples: u64,
+    held: u64,
+}
+
+impl Kind {
+    fn committed(&mut self, bytes: u64, counted: u64) {
+        self.least = Some(self.least.map_or(counted, |least| least.min(counted)));
+        self.most = self.most.max(bytes);
+    }
+
+    /// What is believed. The share that was not held is one of all bytes that were committed, so
+    /// bytes that do not count hide nothing.
+    fn shown(&self) -> u64 {
+        let lost = u128::from(self.most)
+            .saturating_mul(self.samples.saturating_sub(self.held).into())
+            .checked_add(u128::from(self.samples.saturating_sub(1)))
+            .and_then(|up| up.checked_div(self.samples.into()))
+            .unwrap_or(u128::MAX);
+        let lost = u64::try_from(lost).unwrap_or(u64::MAX);
+        self.least.unwrap_or(0).saturating_sub(lost)
+    }
 }
 
 fn count(counter: &mut u16) {
@@ -148,10 +178,22 @@ impl Charge {
     /// The node said what it holds.
     pub(super) fn committed(&mut self, commitment: &Commitment) {
         count(&mut self.found.answered);
-        let all = commitment.bytes();
-        let sold = all.saturating_sub(commitment.plots);
-        let (least_all, least_sold) = self.found.least.unwrap_or((all, sold));
-        self.found.least = Some((least_all.min(all), least_sold.min(sold)));
+        let (plots, shards) =
+            (commitment.plots, commitment.bytes().saturating_sub(commitment.plots));
+        let counted = shards.min(self.duty.reserved.0);
+        self.found.plots.committed(plots, plots);
+        self.found.shards.committed(shards, counted);
+        self.found.has_excess |= counted < shards;
+    }
+
+    /// The kind that sample `number` of a commitment is of.
+    fn kind(&mut self, commitment: &Commitment, nonce: &Digest, number: u64) -> &mut Kind {
+        let drawn = commitment.index.as_ref().map(|index| position(index, nonce, number));
+        if drawn.is_some_and(|position| position >= commitment.plots) {
+            &mut self.found.shards
+        } else {
+            &mut self.found.plots
+        }
     }
 
     /// Counts the samples of one visit; the region that is to be made again, if this visit has one.
@@ -165,7 +207,9 @@ impl Charge {
     ) -> Option<Rebuild> {
         let mut plot = None;
         for number in 0..usize::from(rules.samples) {
-            self.found.samples = self.found.samples.saturating_add(1);
+            let place = u64::try_from(number).unwrap_or(u64::MAX);
+            let kind = self.kind(commitment, nonce, place);
+            kind.samples = kind.samples.saturating_add(1);
             let opening = match samples.get(number) {
                 Some(Sample::Opened(opening)) => opening,
                 Some(Sample::Missing) | None => {
@@ -174,16 +218,17 @@ impl Charge {
                 }
             };
             let header = headers.get(number).copied().unwrap_or(HeaderCheck::Unknown);
-            let place = u64::try_from(number).unwrap_or(u64::MAX);
             match verify::check(commitment, &rules.plot, nonce, place, opening, header) {
                 Ok(Shown::Held) => {
-                    self.found.held = self.found.held.saturating_add(1);
+                    let kind = self.kind(commitment, nonce, place);
+                    kind.held = kind.held.saturating_add(1);
                     if let ItemId::Plot(region) = opening.item.id {
                         plot.get_or_insert(Rebuild { region, root: opening.item.root });
                     }
                 }
                 Ok(Shown::Unknown) => {
-                    self.found.samples = self.found.samples.saturating_sub(1);
+                    let kind = self.kind(commitment, nonce, place);
+                    kind.samples = kind.samples.saturating_sub(1);
                 }
                 Err(_) => count(&mut self.found.wrong),
             }
@@ -192,8 +237,11 @@ impl Charge {
     }
 
     /// No sample of this visit came, or none in time.
-    pub(super) fn not_sampled(&mut self, rules: &Rules) {
-        self.found.samples = self.found.samples.saturating_add(rules.samples.into());
+    pub(super) fn not_sampled(&mut self, rules: &Rules, commitment: &Commitment, nonce: &Digest) {
+        for number in 0..u64::from(rules.samples) {
+            let kind = self.kind(commitment, nonce, number);
+            kind.samples = kind.samples.saturating_add(1);
+        }
     }
 
     pub(super) fn late(&mut self) {
@@ -253,20 +301,39 @@ impl Charge {
         self.found.work = Some((cores.min(self.duty.cores), Bytes(memory).min(self.duty.memory)));
     }
 
+    /// Bytes of plots and of shards that are believed. A kind so small that no sample fell on it is
+    /// as good as all samples together; but where bytes that do not count drew the samples away,
+    /// nothing of it was shown.
+    fn storage(&self) -> (u64, u64) {
+        let found = &self.found;
+        let together = Kind {
+            samples: found.plots.samples.saturating_add(found.shards.samples),
+            held: found.plots.held.saturating_add(found.shards.held),
+            ..Kind::default()
+        };
+        let shown = |kind: &Kind| match kind {
+            Kind { samples: 0, .. } if found.has_excess => 0,
+            Kind { samples: 0, least, most, .. } => {
+                Kind { least: *least, most: *most, ..together }.shown()
+            }
+            _ => kind.shown(),
+        };
+        let plots = if found.is_forged.is_some() { 0 } else { shown(&found.plots) };
+        (plots, shown(&found.shards))
+    }
+
     /// What is to be said of the node; `None` if it was never visited.
     pub(super) fn verdict(&self) -> Option<Verdict> {
         let found = &self.found;
-        let (all, sold) = found.least.unwrap_or((0, 0));
-        let shown = if found.is_forged.is_some() { sold } else { all };
-        let storage = u128::from(shown).saturating_mul(found.held.into());
-        let storage = storage.checked_div(found.samples.into()).unwrap_or(0);
+        let (plots, sold) = self.storage();
         let known = if found.answered > 0 { self.duty.proven } else { (0, Bytes(0)) };
         let (cores, memory) = found.work.unwrap_or(known);
         (found.asked > 0).then(|| Verdict {
             node: self.duty.node,
             asked: found.asked,
             answered: found.answered,
-            storage: Bytes(u64::try_from(storage).unwrap_or(u64::MAX)),
+            storage: Bytes(plots.saturating_add(sold)),
+            sold: Bytes(sold),
             cores,
             memory,
             late: found.late,

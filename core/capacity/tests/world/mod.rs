@@ -328,7 +328,7 @@ pub fn fold(verdicts: &[Verdict]) -> Folded {
 /// What a node says to the ledger that it has; cores and memory are known from before.
 pub fn duty(node: NodeId) -> Duty {
     let proven = (2, Bytes(1 << 30));
-    Duty { node, cores: 2, memory: Bytes(1 << 30), proven }
+    Duty { node, cores: 2, memory: Bytes(1 << 30), proven, reserved: Bytes(CLAIMED / 2) }
 }
 
 /// A digest that stands for nothing.

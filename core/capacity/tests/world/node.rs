@@ -80,7 +80,7 @@ pub fn check_header(item: &Item, header: &[u8]) -> HeaderCheck {
     let is_good = of.id == item.id
         && acre_crypto::verify_bytes(&key, "acre/test-header/1", &bytes, &signature).is_ok();
     if is_good {
-        HeaderCheck::Signed { root: of.root, bytes: of.bytes }
+        HeaderCheck::Signed { root: of.root, bytes: of.bytes, most: u64::MAX }
     } else {
         HeaderCheck::Refused
     }

@@ -55,7 +55,9 @@ fn check_verdicts(verdicts: &[Verdict]) -> Done {
     let rises = |pair: &[Verdict]| pair.first().map(|v| v.node) < pair.last().map(|v| v.node);
     let is_possible = |verdict: &Verdict| {
         let finding = &verdict.finding;
-        finding.asked > 0 && finding.answered <= finding.asked
+        finding.asked > 0
+            && finding.answered <= finding.asked
+            && finding.sold <= finding.measured.storage
     };
     let is_good =
         !verdicts.is_empty() && verdicts.windows(2).all(rises) && verdicts.iter().all(is_possible);
@@ -151,7 +153,9 @@ impl Work<'_> {
     /// nobody is paid.
     fn fold_tally(&mut self, id: NodeId, tally: &Tally) -> Result<(), StateError> {
         let mut node = self.overlay.must(&id)?;
-        let Some(folded) = fold(tally, node.capacity, &self.parameters.capacity) else {
+        let Some(folded) =
+            fold(tally, (node.capacity, node.reserved.storage), &self.parameters.capacity)
+        else {
             return Ok(());
         };
         let old = node.clone();

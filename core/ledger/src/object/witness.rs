@@ -1,7 +1,7 @@
 //! What witnesses report of nodes, and what is kept of it until it is folded.
 
 use acre_codec::List;
-use acre_types::{Epoch, NodeId};
+use acre_types::{Bytes, Epoch, NodeId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::Capacity;
@@ -30,6 +30,8 @@ pub struct Finding {
     /// What it showed to have: storage as the lower end of what its samples allow (plots and
     /// stored shards together), cores that worked at once, memory that was used at once.
     pub measured: Capacity,
+    /// Stored shards of the storage measured; the rest are plots.
+    pub sold: Bytes,
     /// Challenges that it failed.
     pub failures: Failures,
 }
@@ -59,6 +61,15 @@ impl Failures {
 pub const WHOLE: u64 = 1_000_000;
 
 impl Finding {
+    /// With shards up to what contracts have reserved: more of them are paid for by nobody.
+    #[must_use]
+    pub fn paid_for(self, reserved: Bytes) -> Self {
+        let sold = self.sold.min(reserved);
+        let unpaid = self.sold.0.saturating_sub(sold.0);
+        let storage = Bytes(self.measured.storage.0.saturating_sub(unpaid));
+        Self { measured: Capacity { storage, ..self.measured }, sold, ..self }
+    }
+
     /// Share of the questions that were answered in time, in millionths.
     #[must_use]
     pub fn uptime(&self) -> u64 {

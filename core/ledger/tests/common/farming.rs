@@ -8,7 +8,7 @@ use acre_ledger::{
     MintReceiptOf, MintingRules, NodeAt, Parameters, Refusal, SignedJoinToken, TheEpoch, Verdict,
     Verified, apply_block,
 };
-use acre_types::{Amount, Height, UnixMs};
+use acre_types::{Amount, Bytes, Height, UnixMs};
 
 use crate::common::{Grid, account, capacity, genesis, key, node, text, token};
 
@@ -38,7 +38,7 @@ pub(crate) fn parameters(policy: Policy) -> Parameters {
 
 pub(crate) fn finding(answered: u16, storage: u64) -> Finding {
     let measured = capacity(storage);
-    Finding { asked: 10, answered, measured, failures: Failures::default() }
+    Finding { asked: 10, answered, measured, sold: Bytes(0), failures: Failures::default() }
 }
 
 impl Grid {
