@@ -14,7 +14,16 @@ use crate::limits::REASON_BYTES_MAX;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The database refuses: the disk is full, broken, or the file is in use.
+    /// The disk is full. What was final before stays; with room again, start again.
+    #[error("the disk is full: the ledger's database failed at {doing}")]
+    DiskFull {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database refuses: the disk is broken, or the file is in use.
     #[error("the ledger's database failed at {doing}")]
     Database {
         /// What was being done.
@@ -93,8 +102,16 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn database(doing: &'static str, source: impl Into<redb::Error>) -> Self {
-        Self::Database { doing, source: source.into() }
+        match source.into() {
+            redb::Error::Io(source) if is_full(&source) => Self::DiskFull { doing, source },
+            source => Self::Database { doing, source },
+        }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Why a validator does not take a transaction, in a form that travels.

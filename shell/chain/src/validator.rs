@@ -254,7 +254,7 @@ impl Run<'_> {
 /// is no damage.
 fn is_damage(error: &acre_engine::Error) -> bool {
     match error {
-        acre_engine::Error::Archive { .. } => true,
+        acre_engine::Error::Archive { .. } | acre_engine::Error::Damaged { .. } => true,
         acre_engine::Error::Panicked { message } => {
             !["bind", "listen", "Addr", "address"].iter().any(|word| message.contains(word))
         }

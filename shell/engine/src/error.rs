@@ -1,6 +1,11 @@
 //! What can go wrong in the engine and in checking its certificates.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -142,6 +147,12 @@ pub enum Error {
         /// Which one.
         part: &'static str,
     },
+    /// The disk is full. Nothing was acknowledged that is not on it; with room again, start again.
+    #[error("the disk is full; nothing is lost: make room and start again ({detail})")]
+    DiskFull {
+        /// Which write failed, in the words of whoever wrote.
+        detail: String,
+    },
     /// The engine's thread panicked.
     #[error("the engine panicked: {message}")]
     Panicked {
@@ -172,4 +183,43 @@ pub enum Error {
     /// The headers of a proof do not form a chain, or are too many.
     #[error("headers of the proof do not form a chain")]
     BrokenChain,
+}
+
+impl Error {
+    /// Tells a full disk from other failures. The application says it somewhere below its own error;
+    /// the engine's storage tells nothing but that a write has failed, so one is tried in `dir`.
+    pub(crate) fn classified(self, dir: &Path) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&self);
+        let (mut detail, mut full) = (String::new(), false);
+        while let Some(error) = cause {
+            let separator = if detail.is_empty() { "" } else { ": " };
+            detail = format!("{detail}{separator}{error}");
+            full |= error.downcast_ref().is_some_and(is_full);
+            cause = error.source();
+        }
+        let opaque = matches!(self, Self::Panicked { .. } | Self::Archive { .. });
+        if full || (opaque && probe(dir).is_err_and(|error| is_full(&error))) {
+            return Self::DiskFull { detail };
+        }
+        self
+    }
+}
+
+/// Whether nothing fits any more: on the disk, into the user's share of it, or into a file.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// Writes more than the engine writes at once.
+fn probe(dir: &Path) -> io::Result<()> {
+    let path = dir.join("probe");
+    let bytes = vec![0x5a; 2 * crate::limits::MAX_PAYLOAD_BYTES as usize];
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        file.sync_all()
+    });
+    // It may not even exist.
+    let _ = std::fs::remove_file(&path);
+    written
 }

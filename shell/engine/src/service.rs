@@ -206,10 +206,11 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
 /// What refuses to start: [`Error::Storage`], [`Error::InUse`], [`Error::Archive`],
 /// [`Error::Listen`], [`Error::NoCommittee`], [`Error::Validators`], [`Error::Timing`],
 /// [`Error::TermHeights`], [`Error::PayloadTooLarge`],
-/// [`Error::Panicked`] for other damage to the engine's files.
+/// [`Error::DiskFull`], [`Error::Damaged`], [`Error::Panicked`] for other damage to the engine's files.
 pub fn spawn(config: Config, app: Box<dyn Application>) -> Result<Handle> {
     config.timing.check()?;
-    let lock = lock_directory(&config.storage_dir)?;
+    let dir = config.storage_dir.clone();
+    let lock = lock_directory(&dir)?;
     let listen = choose_address(config.listen)?;
     let (stop, stopping) = watch::channel(false);
     let (status, statuses) = watch::channel(Status::default());
@@ -220,7 +221,9 @@ pub fn spawn(config: Config, app: Box<dyn Application>) -> Result<Handle> {
             let run = move || run(config, listen, app, status, stopping, &started);
             let result = panic::catch_unwind(AssertUnwindSafe(run));
             drop(lock);
-            result.unwrap_or_else(|panic| Err(panicked(panic)))
+            result
+                .unwrap_or_else(|panic| Err(panicked(panic)))
+                .map_err(|error| error.classified(&dir))
         })
         .expect("the system can start a thread");
     match starting.recv() {

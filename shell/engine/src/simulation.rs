@@ -47,6 +47,15 @@ pub type Look = Box<dyn FnOnce(&[Status]) + Send>;
 pub enum Action {
     /// The process of this validator is killed; what it wrote stays.
     Kill(usize),
+    /// The same, some milliseconds after it has applied this height.
+    KillAt {
+        /// Which validator.
+        index: usize,
+        /// Waits until it has applied this.
+        height: u64,
+        /// And then so long.
+        delay_ms: u64,
+    },
     /// The engine's files of this validator, which does not run, are lost.
     Wipe(usize),
     /// It is started again.
@@ -260,6 +269,14 @@ async fn run_phase(
         context.sleep_until(at).await;
         match action {
             Action::Kill(index) => {
+                if let Some(task) = processes[index].task.take() {
+                    task.abort();
+                }
+            }
+            Action::KillAt { index, height, delay_ms } => {
+                // An error means that it has failed: the outcome will say so.
+                let _ = processes[index].status.wait_for(|s| s.height >= height).await;
+                context.sleep(Duration::from_millis(delay_ms)).await;
                 if let Some(task) = processes[index].task.take() {
                     task.abort();
                 }

@@ -39,7 +39,7 @@ pub fn install(file: &Path, beginning: Beginning) -> Result<(), StoreError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(moving(error)),
         _ => {}
     }
-    let failed = |source: redb::Error| StoreError::Database { doing: "installing a state", source };
+    let failed = |source: redb::Error| StoreError::database("installing a state", source);
     let database = Database::builder()
         .set_cache_size(DATABASE_CACHE_BYTES)
         .create(&part)

@@ -260,7 +260,7 @@ impl Store {
         &mut self,
         mut give: impl FnMut(&[u8], &[u8]),
     ) -> Result<Option<(u64, Head)>, StoreError> {
-        let failed = |source: redb::Error| StoreError::Database { doing: "loading", source };
+        let failed = |source: redb::Error| StoreError::database("loading", source);
         let transaction = self.database.begin_read().map_err(|e| failed(e.into()))?;
         let mut last = None;
         let blocks = transaction.open_table(BLOCKS).map_err(|e| failed(e.into()))?;
@@ -343,8 +343,7 @@ impl Store {
         let body = if block.body.is_empty() { Vec::new() } else { acre_codec::encode(block.body) };
         let head = head_of(block, body.len())?;
         let database = Arc::clone(&self.database);
-        let failed =
-            |source: redb::Error| StoreError::Database { doing: "writing a block", source };
+        let failed = |source: redb::Error| StoreError::database("writing a block", source);
         let mut transaction = database.begin_write().map_err(|e| failed(e.into()))?;
         transaction.set_durability(Durability::Immediate).map_err(|e| failed(e.into()))?;
         put(&transaction, BLOCKS, block.height, &acre_codec::encode(&head))?;
@@ -504,11 +503,11 @@ impl Reader {
 }
 
 fn writing(source: redb::Error) -> StoreError {
-    StoreError::Database { doing: "writing a block", source }
+    StoreError::database("writing a block", source)
 }
 
 fn reading(source: redb::Error) -> StoreError {
-    StoreError::Database { doing: "reading a block", source }
+    StoreError::database("reading a block", source)
 }
 
 fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
@@ -548,7 +547,7 @@ fn head_of(block: &Commit<'_>, body_bytes: usize) -> Result<Head, StoreError> {
 
 /// The genesis a database belongs to; `None` if it is fresh.
 fn genesis_of(database: &Database) -> Result<Option<Digest>, StoreError> {
-    let failed = |source: redb::Error| StoreError::Database { doing: "opening", source };
+    let failed = |source: redb::Error| StoreError::database("opening", source);
     let transaction = database.begin_read().map_err(|e| failed(e.into()))?;
     let meta = match transaction.open_table(META) {
         Ok(meta) => meta,
@@ -574,7 +573,7 @@ fn create(
     for (key, value) in leaves {
         sorted[usize::from(bucket::of(&key))].insert(key, Some(value));
     }
-    let failed = |source: redb::Error| StoreError::Database { doing: "creating the state", source };
+    let failed = |source: redb::Error| StoreError::database("creating the state", source);
     let transaction = database.begin_write().map_err(|e| failed(e.into()))?;
     {
         let mut buckets = open(&transaction, BUCKET)?;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use acre_chain::client::Options;
@@ -63,10 +64,19 @@ pub(crate) fn validator_key(index: usize) -> SigningKey {
     key(if index == 0 { 0 } else { 100 + u8::try_from(index).unwrap() })
 }
 
-/// A port that nobody uses now; another process may take it, which fails the test.
+/// A port that nobody uses now, below those that the system gives to outgoing connections: one of
+/// these could take it while its validator is stopped.
 fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: u32 = 20_000;
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + (std::process::id().wrapping_mul(7_919) + number) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 pub(crate) fn text(address: SocketAddr) -> acre_ledger::Address {

@@ -157,3 +157,39 @@ fn one_that_slept_through_terms_comes_back_into_its_seat() {
     assert_eq!(outcome.statuses[3].role, Role::Validator);
     assert!(outcome.statuses[3].tip - height <= 3, "{:?}", outcome.statuses);
 }
+
+#[test]
+fn killed_exactly_at_a_boundary_it_enters_the_next_term_or_the_last_block_again() {
+    // Just when the last block of a term is applied, and at each step of the change after it.
+    for (seed, delay_ms) in (160..164).zip([0, 3, 12, 60]) {
+        let (mut simulation, counters) = network(seed, 4, &[0, 1, 2]);
+        simulation.duration = ms(18_000);
+        let boundary = |term: u64| TERM * (term + 1) - 1;
+        let kill = |index, term| Action::KillAt { index, height: boundary(term), delay_ms };
+        simulation.script = vec![
+            (ms(300), submit(&counters, JOIN + 3)),
+            (ms(400), kill(1, 0)),
+            (ms(401), Action::Start(1)),
+            // All of the term's validators, one after the other.
+            (ms(402), kill(0, 2)),
+            (ms(402), kill(2, 2)),
+            (ms(402), kill(3, 2)),
+            (ms(403), Action::Start(0)),
+            (ms(403), Action::Start(2)),
+            (ms(403), Action::Start(3)),
+            // And the one that leads next, whoever that is.
+            (ms(404), kill(1, 4)),
+            (ms(405), Action::Start(1)),
+        ];
+        simulation.script.extend((0..20).map(|i| (ms(406), submit(&counters, i))));
+        let kept = again(&simulation);
+        let outcome = simulate(simulation, &counters);
+        assert_eq!(outcome.failures, [], "seed {seed}, {delay_ms} ms");
+        let height = check_agreement(&counters, seed);
+        assert!(height > boundary(5), "seed {seed}, {delay_ms} ms: {height}");
+        check_certificates(&kept, &counters[1], &[0, 1, 2]);
+        for status in &outcome.statuses {
+            assert_eq!(status.role, Role::Validator, "seed {seed}, {delay_ms} ms: {status:?}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ fn full_disk_stops_it_with_an_error_and_harms_nothing() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{said}");
-    assert!(said.contains("Panicked"), "{said}");
+    assert!(said.contains("DiskFull"), "{said}");
     let height = FileLedger::read(&dir.path().join("ledger")).height;
     assert!(height > 0, "{said}");
     // With room again it goes on, from where it was.
