@@ -138,6 +138,13 @@ pub(crate) struct Up {
     /// Space that each node offers.
     #[arg(long, default_value = "64GiB", value_name = "SIZE")]
     pub(crate) capacity: acre_types::Bytes,
+    /// Seconds of a capacity epoch, in which nodes watch each other and earn once; a grid keeps the
+    /// epochs it was made with [default: 60].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(2..=3600))]
+    pub(crate) epoch: Option<u16>,
+    /// Space that each new node fills, to show its witnesses that it is free.
+    #[arg(long, default_value = "32MiB", value_name = "SIZE")]
+    pub(crate) plots: acre_types::Bytes,
     /// A setting of a new grid other than usual, as `acre vote settings` names them.
     #[arg(long = "set", value_name = "SETTING=VALUE", hide = true)]
     pub(crate) settings: Vec<String>,
@@ -147,6 +154,9 @@ pub(crate) struct Up {
     /// This is the process that `--detach` left behind.
     #[arg(long, hide = true)]
     pub(crate) supervisor: bool,
+    /// Stop when standard input ends.
+    #[arg(long, hide = true)]
+    pub(crate) supervised: bool,
 }
 
 #[derive(Subcommand)]

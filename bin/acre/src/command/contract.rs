@@ -102,7 +102,7 @@ async fn bill(home: &Home, id: ContractId, out: &Output) -> Outcome {
     Ok(())
 }
 
-fn tft(units: i128) -> String {
+pub(crate) fn tft(units: i128) -> String {
     let sign = if units < 0 { "-" } else { "" };
     let amount = u64::try_from(units.unsigned_abs()).map_or(Amount(u64::MAX), Amount);
     format!("{sign}{amount}")

@@ -1,7 +1,7 @@
 //! What each subcommand does.
 
 mod candidate;
-mod contract;
+pub(crate) mod contract;
 mod doctor;
 mod farm;
 mod grid;
@@ -12,8 +12,8 @@ pub(crate) mod person;
 mod plan;
 mod proof;
 mod recovery;
-mod reward;
-mod show;
+pub(crate) mod reward;
+pub(crate) mod show;
 mod stake;
 pub(crate) mod storage;
 mod twin;

@@ -64,7 +64,7 @@ pub(crate) async fn explain(home: &Home, farm: FarmId, periods: u64, out: &Outpu
 }
 
 /// A receipt that does not follow from its input would be a token from nothing (L7).
-fn check(stored: &MintReceiptObject) -> Outcome {
+pub(crate) fn check(stored: &MintReceiptObject) -> Outcome {
     let again = recompute(stored);
     if again.as_ref().ok() == Some(&stored.receipt) {
         return Ok(());
@@ -76,7 +76,7 @@ fn check(stored: &MintReceiptObject) -> Outcome {
     Err(Failure::new(Code::Damaged, what).state("the ledger breaks L7").into())
 }
 
-fn lines(stored: &MintReceiptObject) -> Vec<String> {
+pub(crate) fn lines(stored: &MintReceiptObject) -> Vec<String> {
     let (receipt, input) = (&stored.receipt, &stored.input);
     let mut text = vec![format!(
         "  period {}: up {} of {} s: {}, {} in all",

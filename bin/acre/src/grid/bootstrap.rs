@@ -3,12 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
 use acre_codec::List;
 use acre_crypto::{Phrase, Secret, SigningKey};
-use acre_ledger::{Action, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator};
+use acre_ledger::{
+    Action, CapacityRules, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator,
+};
 use acre_net::{Endpoint, StaticBook};
 use acre_store::keys::Identity;
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Text, UnixMs};
@@ -30,6 +32,8 @@ const USER_GRANT_TFT: u64 = 1_000_000;
 const OPERATOR_GRANT_TFT: u64 = 100;
 /// Operators that a genesis provides for, so that a grid can grow to so many nodes.
 const OPERATORS_MAX: usize = 200;
+/// Visits to a node in a short epoch: one that was missed leaves another.
+const SHORT_EPOCH_VISITS: u64 = 2;
 /// A join token is used within seconds; a day covers any pause.
 const TOKEN_LIFE_MS: u64 = 24 * 3600 * 1000;
 
@@ -44,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) capacity: Bytes,
     /// Of a grid that is made now; one that there was keeps its own.
     pub(crate) parameters: Parameters,
+    /// What each new node fills to show that it is free.
+    pub(crate) plots: Bytes,
 }
 
 /// Tells how far it is; the supervisor's terminal or nobody listens.
@@ -182,6 +188,19 @@ async fn validators(grid: &Path) -> Outcome<Vec<(Spec, Running)>> {
     Ok(started.into_iter().map(|(_, started)| started).collect())
 }
 
+/// Lets an epoch last so long, with as many visits as fit, two at least, and a month that is an epoch,
+/// as on any local grid.
+pub(crate) fn set_epoch(parameters: &mut Parameters, epoch: Duration) -> Outcome {
+    let usual = CapacityRules::local();
+    let epoch_ms = u64::try_from(epoch.as_millis())?;
+    let visits = u64::from(usual.slots).saturating_mul(epoch_ms) / usual.epoch_ms;
+    let visits = visits.clamp(SHORT_EPOCH_VISITS, usual.slots.into());
+    parameters.capacity.slots = u16::try_from(visits)?;
+    parameters.capacity.epoch_ms = epoch_ms;
+    parameters.minting.month_ms = epoch_ms;
+    Ok(())
+}
+
 fn make_genesis(grid: &Path, plan: &Plan, seed: &Secret, home: &Home) -> Outcome {
     let user = Identity::new(home.phrase()?.root()).account_id();
     let tft = |whole| Amount::tft(whole).context("a grant is in range");
@@ -243,10 +262,10 @@ async fn nodes(
     for number in 0..plan.nodes.max(existing) {
         let dir = folder.join(format!("{number:02}"));
         let (operator, ledger, grid) = (operator(seed, number), ledger.clone(), grid.to_owned());
-        let capacity = plan.capacity;
+        let space = Space { capacity: plan.capacity, plots: plan.plots };
         starting.spawn(async move {
             let place = plan::place(number);
-            prepare(&dir, &grid, &place, capacity, &operator, &ledger).await?;
+            prepare(&dir, &grid, &place, space, &operator, &ledger).await?;
             let name = format!("node {number:02} in {}", place.site);
             let spec = Spec { name, role: &["node", "run"], dir };
             let running = process::start(&spec).await?;
@@ -261,12 +280,19 @@ async fn nodes(
     Ok(started.into_iter().map(|(_, started)| started).collect())
 }
 
+/// What a node offers, and how much of it is filled to show that it is free.
+#[derive(Clone, Copy)]
+struct Space {
+    capacity: Bytes,
+    plots: Bytes,
+}
+
 /// Gives a new node its directory and its farm's token.
 async fn prepare(
     dir: &Path,
     grid: &Path,
     place: &Place,
-    capacity: Bytes,
+    space: Space,
     operator: &SigningKey,
     ledger: &LedgerClient,
 ) -> Outcome {
@@ -283,8 +309,8 @@ async fn prepare(
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         site: place.site.clone(),
         country: place.country,
-        capacity_bytes: capacity.0,
-        plot_bytes: crate::role::node::plot_bytes(),
+        capacity_bytes: space.capacity.0,
+        plot_bytes: space.plots.0,
     };
     role::write_settings(dir, &settings)
 }
@@ -299,4 +325,25 @@ async fn farm(place: &Place, operator: &SigningKey, ledger: &LedgerClient) -> Ou
     let action = Action::CreateFarm { name: Text::new(&*place.farm)?, payout: account };
     ledger.submit(operator, action).await?;
     first(ledger.farms_of(account).await?).context("a farm just made is on the ledger")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_length_of_an_epoch_that_can_be_asked_for_makes_valid_rules() {
+        let with = |seconds| {
+            let mut parameters = Parameters::local();
+            set_epoch(&mut parameters, Duration::from_secs(seconds)).unwrap();
+            parameters
+        };
+        assert_eq!(with(60), Parameters::local());
+        for (seconds, visits) in [(2, 2), (5, 2), (30, 3), (59, 5), (3600, 6)] {
+            let made = with(seconds);
+            assert_eq!(made.check(), Ok(()), "{seconds} s");
+            assert_eq!(made.capacity.slots, visits, "{seconds} s");
+            assert_eq!(made.minting.month_ms, made.capacity.epoch_ms);
+        }
+    }
 }

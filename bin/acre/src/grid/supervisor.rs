@@ -85,8 +85,13 @@ impl Supervisor {
         State::Running { pid, lifeline, kill }
     }
 
-    /// Answers the control socket until `down` or a signal.
-    pub(crate) async fn serve(&mut self, mut requests: Requests) -> Outcome {
+    /// Answers the control socket until `down`, a signal, or until `left` completes.
+    pub(crate) async fn serve(
+        &mut self,
+        mut requests: Requests,
+        left: impl Future<Output = ()>,
+    ) -> Outcome {
+        let mut left = std::pin::pin!(left);
         let mut terminated =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         loop {
@@ -105,6 +110,7 @@ impl Supervisor {
                     }
                 }
                 Some(index) = self.ends.1.recv() => self.note_end(index),
+                () = &mut left => break,
                 _ = tokio::signal::ctrl_c() => break,
                 _ = terminated.recv() => break,
             }

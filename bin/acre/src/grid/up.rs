@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use acre_ledger::{GridKind, Parameters};
 use anyhow::Context as _;
@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::bootstrap::{self, Plan, ledger_client};
 use super::control::{self, Answer, GridStatus, Request};
@@ -28,15 +29,38 @@ use crate::setting;
 pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
     let _lock = lock(home)?;
     let begun = Instant::now();
-    let (parameters, _) = setting::apply(&Parameters::local(), &options.settings, GridKind::Local)?;
+    let epoch = options.epoch.map(|seconds| Duration::from_secs(seconds.into()));
+    let mut usual = Parameters::local();
+    if let Some(epoch) = epoch {
+        bootstrap::set_epoch(&mut usual, epoch)?;
+    }
+    let (parameters, _) = setting::apply(&usual, &options.settings, GridKind::Local)?;
     let plan = Plan {
         nodes: usize::from(options.nodes),
         validators: usize::from(options.validators),
         capacity: options.capacity,
         parameters,
+        plots: options.plots,
     };
     let say = |line: &str| out.note(&format!("{line} ({:.1} s)", begun.elapsed().as_secs_f64()));
-    let mut supervisor = bootstrap::start(home, plan, &say).await?;
+    let (caller_gone, gone) = watch::channel(false);
+    if options.supervised {
+        tokio::spawn(async move {
+            process::supervisor_gone().await;
+            let _ = caller_gone.send(true);
+        });
+    }
+    let mut supervisor = tokio::select! {
+        supervisor = bootstrap::start(home, plan, &say) => supervisor?,
+        // What was started so far ends with this process.
+        () = caller_left(gone.clone()) => return Ok(()),
+    };
+    if let Some(epoch) = epoch {
+        let kept = Context::of_home(home)?.genesis.parameters.capacity.epoch_ms;
+        if u128::from(kept) != epoch.as_millis() {
+            say(&format!("this grid was made with epochs of {} s, and keeps them", kept / 1000));
+        }
+    }
     // Before anybody is told that the grid is ready.
     let requests = listen(&home.grid())?;
     let status = supervisor.status();
@@ -47,9 +71,16 @@ pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome 
         // Whoever started this has read the line above and waits for its end.
         out.close();
     }
-    supervisor.serve(requests).await?;
+    supervisor.serve(requests, caller_left(gone)).await?;
     out.note("the grid has stopped; what it stores stays");
     Ok(())
+}
+
+/// Completes when the process that this one was started for has ended; never if there is none.
+async fn caller_left(mut gone: watch::Receiver<bool>) {
+    if gone.wait_for(|gone| *gone).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 fn lock(home: &Home) -> Outcome<File> {
@@ -74,26 +105,43 @@ pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
 
 /// Starts `acre up` as a process of its own and returns its status when the grid is ready.
 pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Outcome<Value> {
+    let mut child = launch(home, options)?;
+    out.note("starting a grid; the first time takes some seconds");
+    ready(home, &mut child)
+}
+
+/// Starts `acre up` as a process of its own. With `supervised`, the grid ends when the child's
+/// standard input is closed, hence with this process at the latest.
+pub(crate) fn launch(home: &Home, options: &cli::Up) -> Outcome<Child> {
     let grid = home.grid();
     // Found out here, where there is somebody to tell.
     drop(lock(home)?);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(grid.join("log"))?;
-    let mut child = Command::new(process::EXECUTABLE)
+    let mut command = Command::new(process::EXECUTABLE);
+    let stdin = if options.supervised { Stdio::piped() } else { Stdio::null() };
+    command
         .arg0(process::name()?)
         .args(["up", "--json", "--supervisor", "--home"])
         .arg(home.root())
         .args(["--nodes", &options.nodes.to_string()])
         .args(["--validators", &options.validators.to_string()])
         .args(["--capacity", &options.capacity.0.to_string()])
+        .args(["--plots", &options.plots.0.to_string()])
+        .args(options.epoch.iter().map(|seconds| format!("--epoch={seconds}")))
         .args(options.settings.iter().map(|setting| format!("--set={setting}")))
-        .stdin(Stdio::null())
+        .args(options.supervised.then_some("--supervised"))
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(log)
         // Ctrl-C for whoever called must not reach the grid that was left behind.
-        .process_group(0)
-        .spawn()?;
+        .process_group(0);
+    Ok(command.spawn()?)
+}
+
+/// Waits until a grid that was launched is ready, and returns its status.
+pub(crate) fn ready(home: &Home, child: &mut Child) -> Outcome<Value> {
+    let grid = home.grid();
     let stdout = child.stdout.take().context("standard output was piped")?;
-    out.note("starting a grid; the first time takes some seconds");
     let mut text = String::new();
     for line in BufReader::new(stdout).lines() {
         text.push_str(&line?);

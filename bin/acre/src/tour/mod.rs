@@ -2,18 +2,21 @@
 //! killed. It is also an integration test: any step that does not hold ends it with an error.
 
 mod compare;
+mod guide;
 mod stage;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde_json::json;
+use acre_types::Bytes;
+use serde_json::{Map, Value, json};
 
 use crate::cli;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
-use stage::Stage;
+use guide::{Guide, Interrupt};
+use stage::{NODES, PROCESSES, Stage, VALIDATORS};
 
 /// What is stored if nobody says what: everybody's machine has one of these.
 const DIRECTORIES: [&str; 4] =
@@ -21,32 +24,34 @@ const DIRECTORIES: [&str; 4] =
 
 pub(crate) async fn run(home: &Home, options: &cli::Tour, out: &Output) -> Outcome {
     let source = source(options)?;
-    let guide = Guide::new(options, out);
+    let mut interrupt = Interrupt::listen()?;
+    let mut guide = Guide::new(options, out, &source);
     guide.say(&format!(
-        "Acre in five minutes. You will store {} on a grid of 24 machines, lose some of them,\n\
-         and lose this computer. All of it is real: 26 processes, keys and disks of their own.\n\
+        "Acre in five minutes. You will store {} on a grid of {NODES} machines, lose some of them,\n\
+         and lose this computer. You will see who earns, who pays, and how a liar is caught.\n\
+         All of it is real: {PROCESSES} processes, keys and disks of their own.\n\
          It runs in a directory of its own, which is removed at the end.",
         source.display()
     ));
     let begun = Instant::now();
     let mut stage = Stage::new(home)?;
     let walked = tokio::select! {
-        walked = walk(&mut stage, &source, &guide) => walked,
-        _ = tokio::signal::ctrl_c() => {
+        walked = walk(&mut stage, &source, &mut guide) => walked,
+        () = interrupt.came() => {
             Err(Failure::new(Code::Interrupted, "the tour was interrupted").into())
         }
     };
     let cleaned = stage.clean_up();
-    let seen = walked?;
+    let mut report = walked?;
     cleaned?;
+    guide.end()?;
     guide.say("\nThe grid has stopped and its directory is gone. A grid of your own: acre up");
-    let seconds = begun.elapsed().as_secs_f64();
+    report.insert("source".to_owned(), json!(source));
+    report.insert("processes".to_owned(), json!(PROCESSES));
+    report.insert("seconds".to_owned(), json!(begun.elapsed().as_secs_f64()));
+    report.insert("passed".to_owned(), json!(true));
     if out.is_json() {
-        let report = json!({
-            "source": source, "files": seen.files, "bytes": seen.bytes, "seconds": seconds,
-            "passed": true,
-        });
-        out.data(&report, String::new);
+        out.data(&Value::Object(report), String::new);
     }
     Ok(())
 }
@@ -67,74 +72,95 @@ fn source(options: &cli::Tour) -> Outcome<PathBuf> {
     })
 }
 
-/// Leads through the steps.
-pub(crate) struct Guide<'a> {
-    out: &'a Output,
-    pauses: bool,
+/// The steps, in order; the guide counts them.
+fn titles(source: &Path) -> Vec<String> {
+    let source = source.display();
+    vec![
+        format!("A whole grid starts: {VALIDATORS} validators, {NODES} nodes and a gateway"),
+        "A farmer joins: a stranger, with words and a machine of her own".to_owned(),
+        format!("Store {source}"),
+        "Where the shards of one pack lie".to_owned(),
+        "Kill four of these nodes (kill -9, as a power cut would)".to_owned(),
+        "Read everything back while they are dead, and compare".to_owned(),
+        "Repair: the lost shards are made again, on other machines".to_owned(),
+        "Now kill five more: one more than the profile bears".to_owned(),
+        "Start them again: nothing was lost".to_owned(),
+        "Lose this computer: an empty home, and nothing but the 24 words".to_owned(),
+        "The bill: every line computed again".to_owned(),
+        "The farmer earns: what strangers saw of her machine becomes tokens".to_owned(),
+        "A validator dies, and a payment goes through all the same".to_owned(),
+        "A reader is lied to, and notices".to_owned(),
+        "Trust nobody: the whole ledger is checked, not believed".to_owned(),
+    ]
 }
 
-impl<'a> Guide<'a> {
-    fn new(options: &cli::Tour, out: &'a Output) -> Self {
-        use std::io::IsTerminal;
-        let is_watched = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        Self { out, pauses: is_watched && !options.no_pause && !out.is_json() }
-    }
+async fn walk(
+    stage: &mut Stage,
+    source: &Path,
+    guide: &mut Guide<'_>,
+) -> Outcome<Map<String, Value>> {
+    guide.step().await?;
+    let started = stage.start().await?;
+    guide.show("grid", started);
 
-    fn say(&self, text: &str) {
-        if !self.out.is_json() {
-            self.out.lines(text);
-        }
-    }
+    guide.step().await?;
+    let joined = stage.farmer_joins().await?;
+    guide.say(&joined);
 
-    /// A heading, after a pause for who reads along.
-    fn step(&self, number: u8, title: &str) {
-        if self.pauses {
-            eprint!("\n[Enter] ");
-            let mut line = String::new();
-            let _ = std::io::stdin().read_line(&mut line);
-        }
-        self.say(&format!("\n{number}/10  {title}"));
-    }
+    store_and_lose(stage, source, guide).await?;
+
+    guide.step().await?;
+    guide.show("bill", stage.bill().await?);
+
+    guide.step().await?;
+    guide.show("farmer", stage.farmer_earns().await?);
+
+    guide.step().await?;
+    guide.show("validator", stage.validator_dies().await?);
+
+    guide.step().await?;
+    guide.show("liar", stage.liar().await?);
+
+    guide.step().await?;
+    guide.show("ledger", stage.check_ledger().await?);
+    Ok(guide.report())
 }
 
-async fn walk(stage: &mut Stage, source: &Path, guide: &Guide<'_>) -> Outcome<compare::Counts> {
-    guide.step(1, "A whole grid starts: a validator, 24 nodes and a gateway");
-    guide.say(&stage.start()?);
+/// From the first file stored to the words alone.
+async fn store_and_lose(stage: &mut Stage, source: &Path, guide: &mut Guide<'_>) -> Outcome {
+    guide.step().await?;
+    guide.say(&stage.put(source, guide.out()).await?);
 
-    guide.step(2, &format!("Store {}", source.display()));
-    guide.say(&stage.put(source, guide.out).await?);
-
-    guide.step(3, "Where the shards of one pack lie");
+    guide.step().await?;
     guide.say(&stage.explain().await?);
 
-    guide.step(4, "Kill four of these nodes (kill -9, as a power cut would)");
+    guide.step().await?;
     guide.say(&stage.kill_holders(4).await?);
 
-    guide.step(5, "Read everything back while they are dead, and compare");
+    guide.step().await?;
     let seen = stage.get_and_compare("copy", source).await?;
+    guide.note("files", json!(seen.files));
+    guide.note("bytes", json!(seen.bytes));
     guide.say(&format!(
         "{} files, {} read back: every byte, name, time and permission is the same.",
         seen.files,
-        acre_types::Bytes(seen.bytes)
+        Bytes(seen.bytes)
     ));
 
-    guide.step(6, "Repair: the lost shards are made again, on other machines");
+    guide.step().await?;
     guide.say(&stage.repair().await?);
     guide.say(&stage.explain().await?);
 
-    guide.step(7, "Now kill five more: one more than the profile bears");
+    guide.step().await?;
     guide.say(&stage.kill_holders(5).await?);
     guide.say(&stage.refused_get("too-few").await?);
 
-    guide.step(8, "Start them again: nothing was lost");
-    guide.say(&stage.start_all()?);
+    guide.step().await?;
+    guide.say(&stage.start_all().await?);
     stage.get_and_compare("again", source).await?;
     guide.say("Read back and compared: the same.");
 
-    guide.step(9, "Lose this computer: an empty home, and nothing but the 24 words");
+    guide.step().await?;
     guide.say(&stage.recover(source).await?);
-
-    guide.step(10, "Trust nobody: the ledger is checked, not believed");
-    guide.say(&stage.verify_ledger().await?);
-    Ok(seen)
+    Ok(())
 }

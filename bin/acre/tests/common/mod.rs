@@ -117,15 +117,21 @@ pub(crate) fn acre_at<W: AsRef<OsStr>>(home: &Path, words: &[W]) -> Output {
 
 /// Runs a command to its end; one that hangs is killed and fails the test.
 #[track_caller]
-pub(crate) fn finish(mut command: Command) -> Output {
+pub(crate) fn finish(command: Command) -> Output {
+    finish_within(command, COMMAND)
+}
+
+/// As [`finish`], for what takes longer than other commands.
+#[track_caller]
+pub(crate) fn finish_within(mut command: Command, limit: Duration) -> Output {
     let words = format!("{:?}", command.get_args().collect::<Vec<_>>());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let pid = child.id();
     let (send, receive) = mpsc::channel();
     thread::spawn(move || send.send(child.wait_with_output()));
-    let Ok(done) = receive.recv_timeout(COMMAND) else {
+    let Ok(done) = receive.recv_timeout(limit) else {
         kill(pid);
-        panic!("{words} did not end within {COMMAND:?}");
+        panic!("{words} did not end within {limit:?}");
     };
     let done = done.unwrap();
     Output {
