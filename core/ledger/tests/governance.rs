@@ -210,6 +210,30 @@ fn tokens_that_voted_stay_locked_through_the_time_lock() {
     assert_eq!(grid.balance(account(1)), 10 * TFT);
 }
 
+/// Farmers vote without tokens; before the end each in turn locks the same tokens, has its ballot
+/// weighed, unlocks them and passes them on.
+#[test]
+fn tokens_locked_after_the_ballot_are_held_like_those_before() {
+    let mut grid = with_nodes(&[100, 100, 100]);
+    grid.act(4, propose(fees(1))).unwrap();
+    for n in 1..=3 {
+        grid.act(n, vote(0, Side::Yes, &[100 + n])).unwrap();
+    }
+    grid.now += VOTING_MS - 1000;
+    grid.act(1, lock(10)).unwrap();
+    grid.act(4, Action::WeighBallot { proposal: 0, voter: account(1) }).unwrap();
+    let ballot = grid.state.read(&BallotOf(0, account(1))).unwrap().unwrap();
+    assert_eq!(ballot.users, u128::from(10 * TFT));
+    let from = grid.state.read(&ProposalAt(0)).unwrap().unwrap().enactable;
+    let early = Refusal::TooEarly { what: "what was voted with", from };
+    let unlock = || Action::UnlockVoice { amount: Amount(10 * TFT) };
+    assert_eq!(grid.act(1, unlock()), Err(early));
+    grid.now = from.0;
+    grid.act(1, unlock()).unwrap();
+    let late = Action::WeighBallot { proposal: 0, voter: account(2) };
+    assert_eq!(grid.act(1, late), Err(Refusal::VoteOver { proposal: 0 }));
+}
+
 #[test]
 fn ballot_needs_weight_and_own_nodes_each_once() {
     let mut grid = with_nodes(&[100, 200]);

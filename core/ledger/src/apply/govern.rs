@@ -5,8 +5,8 @@
 //! could vote came to its quorum, and there is at least one. It then waits for its time lock and is enacted by
 //! whoever asks. Nobody has a veto, a faster way, or a vote by office.
 //!
-//! No vote counts twice: tokens count only while locked, and whoever voted cannot unlock them
-//! before the time lock of the change is over; a node has one operator for life, and a ballot
+//! No vote counts twice: tokens count only while locked, and whoever voted cannot unlock any, also
+//! those locked after the ballot, before the time lock of the change is over; a node has one operator for life, and a ballot
 //! names it once. A ballot weighs what its tokens and nodes were worth when it was cast; anyone may
 //! have it weighed again while the vote runs.
 
@@ -115,11 +115,6 @@ impl Work<'_> {
         let ballot = self.weighed(from, new.side, &new.nodes)?;
         if ballot.users == 0 && ballot.farmers == 0 {
             return Err(Refusal::NoWeight.into());
-        }
-        let mut voice = self.overlay.get(&VoiceOf(from))?.unwrap_or_default();
-        if voice.amount != Amount::ZERO && voice.held_until < proposal.enactable {
-            voice.held_until = proposal.enactable;
-            self.overlay.put(&VoiceOf(from), voice);
         }
         self.cast(new.proposal, &mut proposal, from, ballot)
     }
@@ -294,6 +289,12 @@ impl Work<'_> {
         voter: AccountId,
         ballot: Ballot,
     ) -> Done {
+        // Also a voice without tokens: those that are locked later are weighed for the same ballot.
+        let mut voice = self.overlay.get(&VoiceOf(voter))?.unwrap_or_default();
+        if voice.held_until < proposal.enactable {
+            voice.held_until = proposal.enactable;
+            self.overlay.put(&VoiceOf(voter), voice);
+        }
         let place = BallotOf(number, voter);
         if let Some(old) = self.overlay.get(&place)? {
             proposal.users = proposal.users.without(old.side, old.users);
