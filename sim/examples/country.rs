@@ -55,6 +55,15 @@ fn show(figures: &EpochFigures, span_ms: u64, nodes: u32) {
         figures.state_bytes / u64::from(nodes.max(1)),
     );
     println!("  wronged {}, ring believed {}", figures.wronged, figures.believed);
+    let tft = |units: u64| units as f64 / 1e7;
+    println!(
+        "  {} claims: {} receipts paid, {} not; {:.1} TFT minted, {:.1} of them for the ring",
+        figures.claims,
+        figures.paid,
+        figures.unpaid,
+        tft(figures.minted),
+        tft(figures.minted_ring),
+    );
 }
 
 fn main() -> Result<(), acre_sim::Violation> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acre_ledger::{AnyObject, Applied, Key, State, Totals};
+use acre_ledger::{AnyObject, Applied, Key, MintReceiptObject, State, Totals, mint};
 use acre_types::Digest;
 
 /// Tokens in one object.
@@ -21,6 +21,11 @@ pub(super) struct Books {
     balances: u128,
     escrow: u128,
     seen: BTreeSet<Digest>,
+    /// Tokens of genesis.
+    granted: u64,
+    /// What receipts of minting say, by the bytes of the key.
+    receipts: BTreeMap<Vec<u8>, u64>,
+    rewarded: u128,
 }
 
 impl Books {
@@ -29,6 +34,7 @@ impl Books {
         for (key, value) in state.leaves() {
             books.enter(key, Some(value))?;
         }
+        books.granted = books.totals.minted.0 - books.totals.rewarded.0;
         books.check()?;
         Ok(books)
     }
@@ -61,6 +67,7 @@ impl Books {
         self.escrow = self.escrow + u128::from(new.escrow) - u128::from(old.escrow);
         match object {
             Some(AnyObject::Totals(totals)) => self.totals = totals,
+            Some(AnyObject::MintReceiptObject(stored)) => self.receipt(key, &stored)?,
             Some(AnyObject::Node(node)) if node.verified != node.proven() => {
                 return Err(format!("L7: more is verified than is claimed at {typed:?}"));
             }
@@ -69,8 +76,29 @@ impl Books {
         Ok(())
     }
 
+    /// L7: each receipt follows from its own input, and is written once.
+    fn receipt(&mut self, key: &[u8], stored: &MintReceiptObject) -> Result<(), String> {
+        let node = stored.node;
+        if mint::recompute(stored).as_ref() != Ok(&stored.receipt) {
+            return Err(format!("L7: a receipt of {node} does not follow from its input"));
+        }
+        let amount = stored.receipt.total.0;
+        self.rewarded += u128::from(amount);
+        match self.receipts.insert(key.to_vec(), amount) {
+            None => Ok(()),
+            Some(_) => Err(format!("L7: a period of {node} has two receipts")),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
-        let Totals { minted, burned, escrow, .. } = self.totals;
+        let Totals { minted, burned, escrow, rewarded, .. } = self.totals;
+        let granted = minted.0.checked_sub(rewarded.0);
+        if granted != Some(self.granted) || u128::from(rewarded.0) != self.rewarded {
+            let receipts = self.rewarded;
+            return Err(format!(
+                "L7: {minted} minted, {rewarded} of them by receipts, which say {receipts}"
+            ));
+        }
         let issued = u128::from(minted.0) - u128::from(burned.0);
         if self.balances + self.escrow != issued || self.escrow != u128::from(escrow.0) {
             let (balances, held) = (self.balances, self.escrow);
@@ -82,8 +110,10 @@ impl Books {
     /// The whole state once more, and that it is what the changes of all blocks made.
     pub(super) fn check_whole(&self, state: &State) -> Result<(u64, u64), String> {
         let whole = Self::of(state)?;
-        if (whole.balances, whole.escrow) != (self.balances, self.escrow) {
-            return Err("L3: the changes of blocks are not those of the state".to_owned());
+        if (whole.balances, whole.escrow) != (self.balances, self.escrow)
+            || (whole.rewarded, whole.granted) != (self.rewarded, self.granted)
+        {
+            return Err("L3, L7: the changes of blocks are not those of the state".to_owned());
         }
         let sizes = state.leaves().map(|(key, value)| key.len() as u64 + value.len() as u64);
         let (mut leaves, mut bytes) = (0, 0);
@@ -101,6 +131,7 @@ fn money(object: &AnyObject) -> Money {
         AnyObject::Account(account) => (account.balance.0, 0),
         AnyObject::Contract(contract) => (0, contract.held().map_or(0, |held| held.0)),
         AnyObject::Twin(twin) => (0, twin.deposit.0),
+        AnyObject::Farm(farm) => (0, farm.at_stake().0),
         AnyObject::Voice(voice) => (0, voice.amount.0),
         AnyObject::Proposal(proposal) => (0, proposal.deposit.0),
         AnyObject::Candidate(candidate) => {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use acre_codec::List;
+use acre_ledger::fold::fold;
 use acre_ledger::{
-    Action, Capacity, EpochState, Event, Failures, Finding, NewContract, NewKind, NewStorage,
-    TheEpoch, Verdict, Verified, apply_block, beacon, check_tx,
+    Action, Capacity, EarningsOf, EpochState, Event, Failures, Finding, NewContract, NewKind,
+    NewStorage, TallyOf, TheEpoch, Verdict, Verified, apply_block, beacon, check_tx,
 };
 use acre_types::{Amount, Bytes, Digest, Epoch, Height, Profile, UnixMs};
 
@@ -76,7 +77,7 @@ impl Country {
             order.swap(at, self.rng.index(at + 1));
         }
         let blocks = u64::from(self.options.blocks);
-        let (mut sent, mut used) = (0, 0);
+        let (mut sent, mut used, mut claimed) = (0, 0, 0);
         let mut last = Vec::new();
         for block in 1..=blocks {
             self.now = running.began.0 + running.span_ms * (block - 1) / blocks + 1;
@@ -99,6 +100,13 @@ impl Country {
             }
             figures.users += until - used;
             used = until;
+            let until = u64::from(past.nodes) * block / blocks;
+            for index in claimed..until {
+                let claim = self.claim(as_index(index), past.number)?;
+                figures.claims += u64::from(claim.is_some());
+                batch.extend(claim);
+            }
+            claimed = until;
             self.measure(&batch, &mut figures)?;
             last = batch;
         }
@@ -135,6 +143,17 @@ impl Country {
             match event {
                 Event::NodeFolded { .. } => figures.folded += 1,
                 Event::WitnessStruck { .. } => figures.strikes += 1,
+                Event::RewardMinted { node, amount, .. } => {
+                    let is_paid = *amount > Amount::ZERO;
+                    figures.paid += u64::from(is_paid);
+                    figures.unpaid += u64::from(!is_paid);
+                    figures.minted += amount.0;
+                    let index = self.index_of.get(node).map(|index| as_index((*index).into()));
+                    let member = index.and_then(|index| self.members.get(index));
+                    if member.is_some_and(|member| member.is_ring) {
+                        figures.minted_ring += amount.0;
+                    }
+                }
                 _ => {}
             }
         }
@@ -198,6 +217,32 @@ impl Country {
         let report = self.sign(&own.key, own.nonce, action);
         self.members.get_mut(as_index(witness.into()))?.nonce += 1;
         Some(report)
+    }
+
+    /// The farmer claims what a node earned in the epochs that nobody can report about any more;
+    /// `None` if there is nothing.
+    fn claim(&mut self, index: usize, past: Epoch) -> Result<Option<Verified>, Violation> {
+        let Some(member) = self.members.get(index) else { return Ok(None) };
+        let (id, farm) = (member.id, as_index(member.farm.into()).saturating_sub(1));
+        let unreadable = |_| self.violation(format!("L1: {id} does not decode"));
+        let rules = self.state.parameters().map_err(unreadable)?;
+        let Some(earnings) = self.state.read(&EarningsOf(id)).map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let tally = self.state.read(&TallyOf(id)).map_err(unreadable)?;
+        let waits = earnings.open.due_ms > 0
+            && earnings.open.period < rules.minting.period_of(past)
+            || !earnings.closed.is_empty();
+        let folds = tally.is_some_and(|tally| {
+            tally.epoch < past && fold(&tally, member.claimed, &rules.capacity).is_some()
+        });
+        if !waits && !folds {
+            return Ok(None);
+        }
+        let owner = &self.operators[farm];
+        let claim = self.sign(&owner.key, owner.nonce, Action::ClaimReward { node: id });
+        self.operators[farm].nonce += 1;
+        Ok(Some(claim))
     }
 
     /// Most pay each other, one in ten stores something.

@@ -7,6 +7,7 @@
 //! | L2, L4 only authorised transactions, each once | each is applied once, and refused when it comes again |
 //! | L3 balances + escrow = minted - burned | kept from the changes of each block, and summed over all leaves each epoch |
 //! | L7 nothing verified beyond the claim | each node that a block changed, and all each epoch |
+//! | L7 no token without a receipt | minted - grants = rewarded = the sum of all receipts, each computed again, after each block |
 //!
 //! Time on a processor is told by a function that the caller gives, so that a test depends on no
 //! clock.
@@ -17,7 +18,7 @@ mod people;
 
 use std::time::Duration;
 
-use acre_ledger::{CapacityRules, State};
+use acre_ledger::{CapacityRules, MintingRules, State};
 
 use crate::world::Violation;
 
@@ -53,6 +54,8 @@ pub struct CountryOptions {
     pub silent_permille: u64,
     /// How capacity is proven.
     pub rules: CapacityRules,
+    /// What it is worth. Each node claims what it earned in each period.
+    pub minting: MintingRules,
     /// Time that this thread was on a processor.
     pub processor: fn() -> Duration,
     /// Time that passed, for single blocks: processors are often counted in steps of milliseconds.
@@ -79,6 +82,8 @@ impl CountryOptions {
             ring_permille: 50,
             silent_permille: 20,
             rules: CapacityRules::default(),
+            // The shortest periods there are: most receipts.
+            minting: MintingRules { period_epochs: 1, ..MintingRules::default() },
             processor,
             clock,
         }
@@ -114,6 +119,16 @@ pub struct EpochFigures {
     pub strikes: u64,
     /// Turns of validators.
     pub turns: u64,
+    /// Claims of rewards.
+    pub claims: u64,
+    /// Receipts that paid something.
+    pub paid: u64,
+    /// Receipts of periods with too little uptime.
+    pub unpaid: u64,
+    /// Units of tokens minted.
+    pub minted: u64,
+    /// Units of tokens minted for nodes of the ring.
+    pub minted_ring: u64,
     /// Transactions of users.
     pub users: u64,
     /// Bytes of all transactions.
@@ -140,7 +155,7 @@ impl EpochFigures {
     /// Transactions.
     #[must_use]
     pub const fn transactions(&self) -> u64 {
-        self.reports + self.turns + self.users
+        self.reports + self.turns + self.users + self.claims
     }
 
     /// Processor time that one validator spends.

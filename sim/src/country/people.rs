@@ -56,7 +56,7 @@ pub(super) struct Country {
     pub(super) validators: Vec<Person>,
     /// Secrets that validators committed to.
     pub(super) sealed: Vec<Option<acre_types::Digest>>,
-    operators: Vec<Person>,
+    pub(super) operators: Vec<Person>,
     /// By registration index.
     pub(super) members: Vec<Member>,
     pub(super) index_of: BTreeMap<NodeId, u32>,
@@ -150,6 +150,7 @@ impl Country {
                 .collect();
             self.block(&farms)?;
         }
+        self.operators.iter_mut().for_each(|owner| owner.nonce = 1);
         Ok(())
     }
 
@@ -231,7 +232,11 @@ fn genesis<'a>(
         kind: GridKind::Test,
         time: UnixMs(START_MS),
         validators: List::new(validators.iter().map(validator).collect()).expect("few"),
-        parameters: Parameters { capacity: options.rules.clone(), ..Parameters::default() },
+        parameters: Parameters {
+            capacity: options.rules.clone(),
+            minting: options.minting.clone(),
+            ..Parameters::default()
+        },
         foundation: AccountId([0xf0; 32]),
         admitted: List::default(),
         grants: List::new(grants).expect("no more than a genesis takes"),
