@@ -8,6 +8,8 @@
 //!   blocks have none of their own and become visible with a later one.
 
 #[cfg(test)]
+mod accused;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod tests;

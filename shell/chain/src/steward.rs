@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use acre_crypto::SigningKey;
+use acre_engine::Evidence;
 use acre_ledger::{Address, SignedTransaction, Verified};
 use acre_net::StaticBook;
 use acre_types::{Digest, PublicKey};
@@ -24,6 +25,8 @@ pub(crate) struct Steward {
     /// Addresses known otherwise than from the ledger.
     pub(crate) overrides: BTreeMap<PublicKey, SocketAddr>,
     pub(crate) key: SigningKey,
+    /// Filled by the engine.
+    pub(crate) evidence: Evidence,
 }
 
 impl Steward {
@@ -49,7 +52,7 @@ impl Steward {
                     }
                     let newest = head.borrow_and_update().clone();
                     if let Some(newest) = newest {
-                        match duty::due(&newest.state, &self.key) {
+                        match duty::due(&newest.state, &self.key, &self.evidence) {
                             Ok(Some(signed)) => self.submit(signed, &mut submitted),
                             Ok(None) => {}
                             Err(error) => tracing::error!(%error, "cannot tell what is due"),

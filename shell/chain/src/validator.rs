@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use acre_crypto::SigningKey;
-use acre_engine::{Rejoin, Status, Timing, ValidatorKey};
+use acre_engine::{Evidence, Rejoin, Status, Timing, ValidatorKey};
 use acre_ledger::Genesis;
 use acre_net::rpc::{Server, Services, serve};
 use acre_net::{Endpoint, StaticBook};
@@ -111,7 +111,9 @@ impl Validator {
         let others = others(&genesis, &key.public(), &peers, &book, &endpoint).await;
         let restore = Restore { dir, genesis, retention, sync_from, others };
         let engine_dir = restore.dir.join("engine");
-        let run = Run { peers: &peers, timing, listen: engine, rejoin, key: &key };
+        let evidence = Evidence::default();
+        let run =
+            Run { peers: &peers, timing, listen: engine, rejoin, key: &key, evidence: &evidence };
         let (engine, shared) = match run.start(&restore).await {
             Err(ChainError::Engine(error)) if is_damage(&error) && engine_dir.exists() => {
                 let aside = set_aside(&engine_dir)?;
@@ -136,6 +138,7 @@ impl Validator {
             overrides: peers.into_iter().map(|(key, at)| (key, at.rpc)).collect(),
             book,
             key,
+            evidence,
         };
         let steward = Task(tokio::spawn(steward.run()).abort_handle());
         let server = serve(&endpoint, services);
@@ -219,6 +222,7 @@ struct Run<'a> {
     listen: SocketAddr,
     rejoin: Rejoin,
     key: &'a SigningKey,
+    evidence: &'a Evidence,
 }
 
 impl Run<'_> {
@@ -236,6 +240,7 @@ impl Run<'_> {
             listen: self.listen,
             start,
             rejoin: self.rejoin,
+            evidence: self.evidence.clone(),
             ..acre_engine::Config::alone(
                 restore.dir.join("engine"),
                 namespace(&restore.genesis.digest()),

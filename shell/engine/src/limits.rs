@@ -40,6 +40,9 @@ pub(crate) const ECHO_MESSAGES: usize = 12;
 /// Signs of life waiting for an engine that starts: each validator twice.
 pub(crate) const PRESENCE_MESSAGES: usize = 2 * MAX_VALIDATORS as usize;
 
+/// Contradictions kept until the application took them: three of each validator's terms.
+pub(crate) const KEPT_EVIDENCE: usize = 3 * MAX_VALIDATORS as usize;
+
 /// Longest encoded header, in bytes: the widest varints of every field.
 pub const MAX_HEADER_BYTES: usize = 256;
 

@@ -10,6 +10,7 @@ use crate::{
     block::Block,
     delivery::{self, Alone, Status},
     error::{Error, Result},
+    evidence::Evidence,
     journal::Silence,
     limits,
     orchestrator::{Orchestrator, Roster, members},
@@ -56,6 +57,8 @@ pub(crate) struct Setup<B, P, T> {
     pub(crate) rejoin: Rejoin,
     /// How wrong the clock is, where it can be: in simulations.
     pub(crate) clock_error_ms: i64,
+    /// Where proofs against validators are kept.
+    pub(crate) evidence: Evidence,
 }
 
 /// A running process.
@@ -184,6 +187,7 @@ where
         status: Arc::clone(&status),
         roster: setup.roster,
         pulses: pulses.clone(),
+        evidence: setup.evidence,
         silence,
         rejoin: setup.rejoin,
         common: Common { partition, pages, timing, blocker: setup.blocker },

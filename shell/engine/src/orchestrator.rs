@@ -18,6 +18,7 @@ use crate::{
     block::{Block, Digest},
     delivery::{Role, Status},
     error::{Error, Result},
+    evidence::Evidence,
     journal::{self, Silence, Voted},
     lanes::{Lane, Lanes, Primed, Wires},
     limits,
@@ -92,6 +93,7 @@ where
     pub(crate) status: Arc<watch::Sender<Status>>,
     pub(crate) roster: T,
     pub(crate) pulses: Pulses,
+    pub(crate) evidence: Evidence,
     pub(crate) silence: Silence,
     pub(crate) rejoin: Rejoin,
     pub(crate) common: Common<B>,
@@ -284,8 +286,13 @@ where
         question: Question<S>,
     ) -> Part<S> {
         let context = context.child("consensus").with_attribute("term", term);
-        let reporter = Watcher { inner: self.automaton.clone(), pulses: self.pulses.clone() };
         let Question { scheme, floor, wires: (votes, certificates, resolver), voted } = question;
+        let reporter = Watcher {
+            inner: self.automaton.clone(),
+            pulses: self.pulses.clone(),
+            scheme: scheme.clone(),
+            evidence: self.evidence.clone(),
+        };
         let (hints, own) = Hints::new(&scheme, term, self.pulses.attend());
         let echo = Echo {
             me: self.key.public_key(),

@@ -19,6 +19,7 @@ use crate::{
     block::Digest,
     defaults,
     delivery::{Role, Status},
+    evidence::{self, Evidence},
     journal::Voted,
     limits,
 };
@@ -412,11 +413,13 @@ fn is_signed(rng: &mut impl CryptoRng, scheme: &Scheme, vote: &OwnVote) -> bool 
     }
 }
 
-/// Reports to marshal, and remembers who voted.
+/// Reports to marshal, and remembers who voted, and who voted twice.
 #[derive(Clone)]
 pub(crate) struct Watcher<A> {
     pub(crate) inner: A,
     pub(crate) pulses: Pulses,
+    pub(crate) scheme: Scheme,
+    pub(crate) evidence: Evidence,
 }
 
 impl<A: Reporter<Activity = Activity<Scheme, Digest>>> Reporter for Watcher<A> {
@@ -430,7 +433,15 @@ impl<A: Reporter<Activity = Activity<Scheme, Digest>>> Reporter for Watcher<A> {
             Activity::ConflictingNotarize(_)
             | Activity::ConflictingFinalize(_)
             | Activity::NullifyFinalize(_) => {
-                tracing::warn!("a validator has contradicted itself");
+                match evidence::contradiction(&self.scheme, &activity) {
+                    Some(contradiction) => {
+                        let validator = contradiction.validator.map(|byte| format!("{byte:02x}"));
+                        let (validator, view) = (validator.concat(), contradiction.view);
+                        tracing::warn!(%validator, view, "a validator has contradicted itself");
+                        self.evidence.keep(contradiction);
+                    }
+                    None => tracing::debug!("a contradiction that is not signed by its validator"),
+                }
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use crate::{
     defaults,
     delivery::{self, Status},
     error::{Error, Result},
+    evidence::Evidence,
     light::FinalityProof,
     limits,
     network::{self, Peers},
@@ -74,6 +75,8 @@ pub struct Config {
     pub retain_blocks: NonZeroU64,
     /// Notified (`notify_one`) by the application's owner when a transaction waits.
     pub wake: Arc<Notify>,
+    /// Filled by the engine with what proves that a validator contradicted itself.
+    pub evidence: Evidence,
 }
 
 impl Config {
@@ -97,6 +100,7 @@ impl Config {
             timing: Timing::default(),
             retain_blocks: defaults::RETAIN_BLOCKS,
             wake,
+            evidence: Evidence::default(),
         }
     }
 }
@@ -306,6 +310,7 @@ fn run(
             start: config.start,
             rejoin: config.rejoin,
             clock_error_ms: 0,
+            evidence: config.evidence,
         };
         let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
         let node = node::start(context.child("validator"), setup, links).await?;

@@ -12,6 +12,7 @@ use crate::{
     byzantine, defaults,
     delivery::Status,
     error::Result,
+    evidence::Evidence,
     node::{self, Setup},
     orchestrator::Roster,
     rejoin::{Rejoin, Start},
@@ -101,6 +102,8 @@ pub struct Simulation {
     pub byzantine: BTreeMap<usize, byzantine::Actor>,
     /// By how many milliseconds the clocks of processes are wrong.
     pub clock_error_ms: BTreeMap<usize, i64>,
+    /// Filled with what proves that a process contradicted itself, by all others together.
+    pub evidence: Evidence,
     /// What happens when, counted from the start.
     pub script: Vec<(Duration, Action)>,
 }
@@ -122,6 +125,7 @@ impl Simulation {
             starts: Starts::default(),
             byzantine: BTreeMap::new(),
             clock_error_ms: BTreeMap::new(),
+            evidence: Evidence::default(),
             script: Vec::new(),
         }
     }
@@ -172,6 +176,7 @@ pub fn run(simulation: Simulation, make: MakeApplication<'_>) -> Outcome {
         starts: simulation.starts,
         byzantine: simulation.byzantine,
         clock_error_ms: simulation.clock_error_ms,
+        evidence: simulation.evidence,
         wiped: Arc::default(),
         link: Link {
             latency: simulation.latency.0,
@@ -220,6 +225,7 @@ struct Plan {
     starts: Starts,
     byzantine: BTreeMap<usize, byzantine::Actor>,
     clock_error_ms: BTreeMap<usize, i64>,
+    evidence: Evidence,
     /// How often the files of each were lost.
     wiped: Arc<Mutex<BTreeMap<usize, u64>>>,
     link: Link,
@@ -405,6 +411,7 @@ async fn live(
         start,
         rejoin: Rejoin::Safe,
         clock_error_ms: plan.clock_error_ms.get(&index).copied().unwrap_or_default(),
+        evidence: plan.evidence,
     };
     let links = Links { votes, certificates, resolver, broadcast, backfill, pulse };
     let node = node::start(context.child("validator"), setup, links).await?;
