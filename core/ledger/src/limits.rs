@@ -15,6 +15,16 @@ pub const PROOF_BYTES_MAX: usize = DEPTH_MAX * 32 + VALUE_BYTES_MAX + 64;
 
 /// Bytes of one signed transaction. Room for the largest twin, and no more.
 pub const TRANSACTION_BYTES_MAX: usize = 64 * 1024;
+/// Highest least fee of a transaction, 1 TFT: a ballot must stay within everybody's means, or a vote
+/// could end all votes.
+pub const FEE_MAX: Amount = Amount(Amount::UNITS_PER_TFT);
+/// The same of each of its bytes: 1 TFT for a thousand.
+pub const FEE_BYTE_MAX: Amount = Amount(Amount::UNITS_PER_TFT / 1000);
+/// Highest deposit of a proposal, 10,000 TFT.
+pub const DEPOSIT_MAX: Amount = Amount(10_000 * Amount::UNITS_PER_TFT);
+/// A vote raises the deposit to at most one part in so many of all tokens.
+pub const DEPOSIT_SHARE: u64 = 1000;
+
 /// Transactions in one block: five times what the target of 2,000 needs.
 pub const PAYLOAD_TRANSACTIONS_MAX: usize = 10_000;
 /// Bytes of all transactions of one block; must fit one message of the engine with its header.

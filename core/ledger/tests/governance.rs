@@ -286,9 +286,23 @@ fn changes_have_bounds_and_some_things_no_vote_can_change() {
     let never = GovernanceRules { majority: 1000, ..rules() };
     refused(Amendment::Governance(never), Refusal::OutOfRange { what: "governance.majority" });
     let old = Amendment::Rules { version: 1, at_height: Height(9) };
-    refused(old, Refusal::OutOfRange { what: "the version of the rules" });
+    let version = Refusal::OutOfRange { what: "the version of the rules" };
+    refused(old, version.clone());
+    for far in [3, u32::MAX] {
+        refused(Amendment::Rules { version: far, at_height: Height(9) }, version.clone());
+    }
+    refused(Amendment::KeepRules, Refusal::NothingToDo);
+    refused(fees(limits::FEE_BYTE_MAX.0 + 1), Refusal::OutOfRange { what: "fees.byte" });
+    let dear = Fees { transaction: Amount(limits::FEE_MAX.0 + 1), byte: Amount(0) };
+    refused(Amendment::Fees(dear), Refusal::OutOfRange { what: "fees.transaction" });
+    let deposit = |deposit| Amendment::Governance(GovernanceRules { deposit, ..rules() });
+    let too_dear = || Refusal::OutOfRange { what: "governance.deposit" };
+    // There are 40 TFT.
+    refused(deposit(Amount(40 * TFT / 1000 + 1)), too_dear());
+    refused(deposit(Amount(limits::DEPOSIT_MAX.0 + 1)), too_dear());
     let subject = Subject::Farmer(account(1));
     refused(Amendment::Admit(subject), Refusal::WrongPolicy { subject });
+    grid.act(1, propose(deposit(Amount(40 * TFT / 1000)))).unwrap();
 }
 
 #[test]
@@ -347,6 +361,26 @@ fn old_program_stops_at_the_height_where_newer_rules_begin() {
     let later = apply_block(&first.state, none, Height(at + 1), time).unwrap_err();
     assert_eq!(later, refused);
     apply_block_knowing(new, &first.state, none, Height(at + 1), time).unwrap();
+}
+
+/// What was decided too early can be taken back before it begins.
+#[test]
+fn rules_that_were_decided_can_be_kept_away() {
+    let mut grid = grid();
+    let at_height = Height(1_000);
+    let number = passed(&mut grid, Amendment::Rules { version: 2, at_height });
+    grid.now += LOCK_MS;
+    grid.act(3, enact(number)).unwrap();
+    assert_eq!(grid.state.parameters().unwrap().rules.next.unwrap().at_height, at_height);
+    grid.act(2, propose(Amendment::KeepRules)).unwrap();
+    grid.act(1, vote(1, Side::Yes, &[])).unwrap();
+    grid.now += VOTING_MS;
+    grid.act(3, close(1)).unwrap();
+    grid.now += LOCK_MS;
+    grid.act(3, enact(1)).unwrap();
+    assert_eq!(grid.state.parameters().unwrap().rules, RuleVersion::default());
+    grid.height = 1_000;
+    grid.act(3, propose(fees(1))).unwrap();
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub(crate) enum Change {
         /// First block by them.
         height: u64,
     },
+    /// No other rules: what was decided for later does not come.
+    KeepRules,
 }
 
 /// What one may be admitted as.

@@ -110,6 +110,11 @@ fn changes(change: &Amendment, present: &Parameters) -> Vec<(String, String, Str
             let (now, then) = (present.rules.version, format!("{version} from height {at_height}"));
             vec![("rules".into(), now.to_string(), then)]
         }
+        Amendment::KeepRules => {
+            let next = |next: acre_ledger::NextRules| format!("{} to come", next.version);
+            let now = present.rules.next.map_or_else(|| "none to come".into(), next);
+            vec![("rules".into(), now, "none to come".into())]
+        }
         _ => {
             let changed = change.of(present, Height(0));
             let values = Setting::all().iter().map(|setting| {
@@ -233,6 +238,7 @@ async fn propose(home: &Home, propose: Propose, out: &Output) -> Outcome {
         Change::Rules { version, height } => {
             Amendment::Rules { version: *version, at_height: Height(*height) }
         }
+        Change::KeepRules => Amendment::KeepRules,
     };
     let reason = Text::new(&*propose.reason).map_err(|error| Failure::new(Code::Usage, error))?;
     let before = person.ledger.totals().await.map_err(failure)?.proposals;

@@ -18,6 +18,7 @@ use super::{Done, Work};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::key::{BallotOf, ProposalAt, TheAssembly, TheParameters, TheTotals, VoiceOf};
+use crate::limits::DEPOSIT_SHARE;
 use crate::object::{
     Amendment, Ballot, Entry, House, NextRules, Node, Policy, Proposal, ProposalState, RuleVersion,
     Side, proven_units,
@@ -210,9 +211,16 @@ impl Work<'_> {
     }
 
     /// Whether a change is within its bounds, seen from the present parameters.
-    fn check_change(&self, change: &Amendment) -> Done {
+    fn check_change(&mut self, change: &Amendment) -> Done {
         let present = &self.parameters;
         let changed = change.of(present, self.height);
+        let tokens = self.overlay.must(&TheTotals)?;
+        let tokens = tokens.minted.0.saturating_sub(tokens.burned.0);
+        let deposit = changed.governance.deposit;
+        // What is high already may stay or sink: a young grid has few tokens.
+        if deposit > present.governance.deposit && deposit.0 > tokens / DEPOSIT_SHARE {
+            return Err(Refusal::OutOfRange { what: "governance.deposit" }.into());
+        }
         let bounds = |error: crate::error::GenesisError| match error {
             crate::error::GenesisError::Parameter { what } => Refusal::OutOfRange { what },
             _ => Refusal::OutOfRange { what: "the change" },
@@ -230,7 +238,10 @@ impl Work<'_> {
             );
         }
         match change {
-            Amendment::Rules { version, .. } if *version <= present.rules.version => {
+            // Each version has a next one, so none is the last.
+            Amendment::Rules { version, .. }
+                if Some(*version) != present.rules.version.checked_add(1) =>
+            {
                 Err(Refusal::OutOfRange { what: "the version of the rules" }.into())
             }
             Amendment::Admit(subject) | Amendment::Revoke(subject)

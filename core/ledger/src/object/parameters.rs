@@ -14,6 +14,7 @@ use super::seat::SeatRules;
 use super::twin::PhonebookRules;
 use super::{ContractRules, GraceRules, Prices};
 use crate::error::GenesisError;
+use crate::limits::{FEE_BYTE_MAX, FEE_MAX};
 
 /// Everything that a vote may change; set by genesis first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -111,8 +112,8 @@ impl Default for Fees {
 
 impl Fees {
     fn check(&self) -> Result<(), GenesisError> {
-        bounded("fees.transaction", self.transaction.0, 1 << 40)?;
-        bounded("fees.byte", self.byte.0, 1 << 20)
+        bounded("fees.transaction", self.transaction.0, FEE_MAX.0)?;
+        bounded("fees.byte", self.byte.0, FEE_BYTE_MAX.0)
     }
 }
 

@@ -17,7 +17,8 @@ use super::terms::{ContractRules, GraceRules};
 use super::twin::PhonebookRules;
 use crate::error::GenesisError;
 use crate::limits::{
-    BALLOT_NODES_MAX, LIVE_VOTING_MS_MIN, REASON_BYTES_MAX, VOTING_MS_MAX, VOTING_MS_MIN,
+    BALLOT_NODES_MAX, DEPOSIT_MAX, LIVE_VOTING_MS_MIN, REASON_BYTES_MAX, VOTING_MS_MAX,
+    VOTING_MS_MIN,
 };
 
 /// How a grid decides. A proposal keeps the rules under which it was made.
@@ -53,7 +54,8 @@ impl Default for GovernanceRules {
 
 impl GovernanceRules {
     /// Whether each value lies within its bounds. They keep a vote from taking the vote away: no
-    /// quorum is past half, no majority past four fifths, no time zero.
+    /// quorum is past half, no majority past four fifths, no time zero, no deposit past
+    /// [`DEPOSIT_MAX`]; and no vote raises the deposit past one in [`DEPOSIT_SHARE`] of all tokens.
     ///
     /// # Errors
     /// The name of the first that does not.
@@ -62,7 +64,7 @@ impl GovernanceRules {
         at_least("governance.voting_ms", self.voting_ms, VOTING_MS_MIN)?;
         bounded("governance.lock_ms", self.lock_ms, VOTING_MS_MAX)?;
         at_least("governance.lock_ms", self.lock_ms, VOTING_MS_MIN)?;
-        bounded("governance.deposit", self.deposit.0, 1 << 48)?;
+        bounded("governance.deposit", self.deposit.0, DEPOSIT_MAX.0)?;
         for (what, quorum) in [
             ("governance.quorum_users", self.quorum_users),
             ("governance.quorum_farmers", self.quorum_farmers),
@@ -140,7 +142,7 @@ pub enum Amendment {
     Contracts(ContractRules),
     /// Another version of the rules, which every validator needs to have installed by then.
     Rules {
-        /// One more than the present one, or later.
+        /// One more than the present one.
         version: u32,
         /// First block by them, or the one after the change took effect if that is later.
         at_height: Height,
@@ -153,6 +155,8 @@ pub enum Amendment {
     Certification(CertificationRules),
     /// How nodes may sleep.
     Power(PowerRules),
+    /// No other rules: what was decided for later does not come.
+    KeepRules,
 }
 
 impl Amendment {
@@ -175,6 +179,7 @@ impl Amendment {
                 let at_height = at_height.max(Height(height.0.saturating_add(1)));
                 changed.rules.next = Some(NextRules { version, at_height });
             }
+            Self::KeepRules => changed.rules.next = None,
             Self::Admit(_) | Self::Revoke(_) => {}
             Self::Certification(certification) => changed.certification = certification,
             Self::Power(power) => changed.power = power,
@@ -363,7 +368,7 @@ mod tests {
         refused(|rules| rules.quorum_farmers = 0);
         refused(|rules| rules.majority = 801);
         refused(|rules| rules.majority = 499);
-        refused(|rules| rules.deposit = Amount(u64::MAX));
+        refused(|rules| rules.deposit = Amount(DEPOSIT_MAX.0 + 1));
         assert!(GovernanceRules::default().check_for(GridKind::Live).is_ok());
     }
 }
