@@ -109,7 +109,7 @@ pub const SEATS_MAX: usize = 96;
 /// Validators named by a genesis: each gets a seat.
 pub const VALIDATORS_MAX: usize = SEATS_MAX;
 /// Candidates for seats: all are read once a term. When there are so many, a newcomer takes the place of the
-/// one without a seat that staked least, so the list cannot be filled with empty ones.
+/// one without a seat that is worth least, so the list cannot be filled with empty ones.
 pub const CANDIDATES_MAX: u32 = 512;
 /// Parts of a stake on their way back at one time.
 pub const RELEASES_MAX: usize = 8;

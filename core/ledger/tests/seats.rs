@@ -6,9 +6,9 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, AdmissionOrder, CandidateBy, CandidateOf, CapacityRules, Entry, Event, Genesis,
-    GenesisError, NewCandidate, Parameters, Policy, Possession, Refusal, SeatRules, SeatsBy,
-    Standing, Subject, TheEpoch, TheSeats, Transaction, Validator, Verified, apply_block,
+    Action, AdmissionOrder, Candidate, CandidateBy, CandidateOf, CapacityRules, Entry, Event,
+    Genesis, GenesisError, NewCandidate, Parameters, Policy, Possession, Refusal, SeatRules,
+    SeatsBy, Standing, Subject, TheEpoch, TheSeats, Transaction, Validator, Verified, apply_block,
     candidates, committee_of, followers_of, limits,
 };
 use acre_types::{Amount, Digest, Height, PublicKey, UnixMs};
@@ -306,22 +306,101 @@ fn seat_takes_new_addresses_with_the_next_term() {
     assert_eq!(engine(&grid)[0].engine.as_str(), "127.0.0.1:8");
 }
 
-#[test]
-fn full_list_of_candidates_makes_room_for_more_stake() {
-    let mut grid = grid(1);
+/// Another genesis of a grid with tokens for as many as can be candidates, and their keys.
+fn wide(genesis: &Genesis) -> (Grid, Vec<acre_crypto::SigningKey>) {
     let seeds: Vec<_> = (0..limits::CANDIDATES_MAX).map(common::wide_key).collect();
     let grants = seeds.iter().map(|key| (key.public().into(), Amount::tft(1).unwrap()));
-    let mut wide = with_validators(1, SeatsBy::Stake { min: Amount(MIN) });
+    let mut wide = genesis.clone();
     wide.grants = List::new(wide.grants.iter().copied().chain(grants).collect()).unwrap();
-    grid.state = wide.state().unwrap();
-    let register = |grid: &Grid, seed: &acre_crypto::SigningKey, stake| {
-        let account = seed.public().into();
-        let possession = seed.sign(&Possession { chain: grid.chain(), account });
-        let action = candidate(grid, 1, 1, stake);
-        let Action::RegisterCandidate(new) = action else { unreachable!() };
-        let new = NewCandidate { validator: seed.public(), possession, ..new };
-        grid.signed_by(seed, Action::RegisterCandidate(new))
+    (Grid::new(&wide), seeds)
+}
+
+/// Registers so many of these with this stake.
+fn fill(grid: &mut Grid, seeds: &[acre_crypto::SigningKey], stake: u64) {
+    let all: Vec<_> = seeds.iter().map(|seed| register(grid, seed, stake)).collect();
+    let built = grid.build(&all);
+    assert_eq!(built.skipped.len(), 0);
+    grid.state = built.applied.state;
+    grid.height += 1;
+}
+
+fn register(grid: &Grid, seed: &acre_crypto::SigningKey, stake: u64) -> Verified {
+    let account = seed.public().into();
+    let possession = seed.sign(&Possession { chain: grid.chain(), account });
+    let action = candidate(grid, 1, 1, stake);
+    let Action::RegisterCandidate(new) = action else { unreachable!() };
+    let new = NewCandidate { validator: seed.public(), possession, ..new };
+    grid.signed_by(seed, Action::RegisterCandidate(new))
+}
+
+/// Leave, lose the seat, have the list filled with stakes of one unit, and register one more: what
+/// was staked is not free a term earlier by that, and answers for what was done until then.
+#[test]
+fn being_pushed_off_the_list_frees_no_stake() {
+    let (mut grid, seeds) = wide(&with_validators(3, SeatsBy::Stake { min: Amount(MIN) }));
+    grid.act(1, candidate(&grid, 1, 101, MIN)).unwrap();
+    next_term(&mut grid);
+    let validator = key(101).public();
+    grid.act(1, Action::LeaveSeats { validator }).unwrap();
+    next_term(&mut grid);
+    let room = limits::CANDIDATES_MAX as usize - 4;
+    fill(&mut grid, &seeds[..room], 1);
+    let (before, escrow) = (grid.balance(account(1)), grid.state.totals().unwrap().escrow.0);
+    grid.submit(register(&grid, &seeds[room], 1)).unwrap();
+    let held = grid.state.read(&CandidateBy(validator)).unwrap().unwrap();
+    assert_eq!((held.releases[0].amount.0, held.index), (MIN, Candidate::OFF_LIST));
+    let totals = grid.state.totals().unwrap();
+    assert_eq!((totals.candidates, totals.escrow.0), (limits::CANDIDATES_MAX, escrow + 1));
+    assert_eq!(grid.balance(account(1)), before);
+    let collect = Action::CollectStake { validator };
+    assert_eq!(grid.act(2, collect.clone()), Err(Refusal::NothingToDo));
+    assert_eq!(grid.act(1, candidate(&grid, 1, 101, MIN)), Err(Refusal::CandidateExists));
+    next_term(&mut grid);
+    next_term(&mut grid);
+    grid.act(2, collect).unwrap();
+    assert_eq!(grid.balance(account(1)), before + MIN);
+    assert_eq!(grid.state.read(&CandidateBy(validator)).unwrap(), None);
+    assert_eq!(grid.state.totals().unwrap().candidates, limits::CANDIDATES_MAX);
+    // What one that was pushed out had staked goes the same way.
+    let all: Vec<_> = candidates(&grid.state).unwrap().into_iter().map(|(key, _)| key).collect();
+    grid.act(1, candidate(&grid, 1, 101, MIN)).unwrap();
+    let now: Vec<_> = candidates(&grid.state).unwrap().into_iter().map(|(key, _)| key).collect();
+    let gone: Vec<_> = all.iter().filter(|key| !now.contains(key)).collect();
+    assert_eq!(gone.len(), 1);
+    let held = grid.state.read(&CandidateBy(*gone[0])).unwrap().unwrap();
+    assert_eq!((held.stake.0, held.releases[0].amount.0), (0, 1));
+}
+
+/// Where stake decides nothing, it does not decide who may stand either.
+#[test]
+fn stake_pushes_nobody_out_who_could_sit() {
+    let mut genesis = with_validators(1, SeatsBy::Fixed);
+    let keys = List::new(vec![key(91).public()]).unwrap();
+    genesis.parameters.admission.validators = Policy::ByKeys { keys, threshold: 1 };
+    let (mut grid, seeds) = wide(&genesis);
+    let admit = |grid: &mut Grid, n: u8| {
+        let (subject, entry, number) = (Subject::Validator(key(n).public()), Entry::Admit, 0);
+        let order = AdmissionOrder { chain: grid.chain(), subject, entry, number };
+        let signatures = vec![(key(91).public(), key(91).sign(&order))];
+        let signatures = List::new(signatures).unwrap();
+        grid.act(2, Action::OrderAdmission { subject, entry, signatures }).unwrap();
     };
+    admit(&mut grid, 101);
+    admit(&mut grid, 103);
+    grid.act(1, candidate(&grid, 1, 101, 0)).unwrap();
+    fill(&mut grid, &seeds[..limits::CANDIDATES_MAX as usize - 2], 1);
+    let is_listed = |grid: &Grid, n: u8| {
+        candidates(&grid.state).unwrap().iter().any(|(validator, _)| *validator == key(n).public())
+    };
+    grid.act(2, candidate(&grid, 2, 102, 2)).unwrap();
+    assert!(is_listed(&grid, 101) && is_listed(&grid, 102), "a stranger had to go");
+    grid.act(3, candidate(&grid, 3, 103, 0)).unwrap();
+    assert!(is_listed(&grid, 101) && is_listed(&grid, 103));
+}
+
+#[test]
+fn full_list_of_candidates_makes_room_for_more_stake() {
+    let (mut grid, seeds) = wide(&with_validators(1, SeatsBy::Stake { min: Amount(MIN) }));
     // With the founder, one place is left over for the last of them, who offers no more.
     let all: Vec<_> = seeds.iter().map(|seed| register(&grid, seed, 5)).collect();
     let built = grid.build(&all);
@@ -333,7 +412,7 @@ fn full_list_of_candidates_makes_room_for_more_stake() {
     let before = grid.state.totals().unwrap();
     grid.act(1, candidate(&grid, 1, 101, 6)).unwrap();
     let after = grid.state.totals().unwrap();
-    assert_eq!((after.candidates, after.escrow.0), (before.candidates, before.escrow.0 + 1));
+    assert_eq!((after.candidates, after.escrow.0), (before.candidates, before.escrow.0 + 6));
 }
 
 #[test]

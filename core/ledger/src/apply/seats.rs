@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::key::{CandidateAt, CandidateBy, CandidateOf, TheSeats, TheTotals};
 use crate::limits::{CANDIDATES_MAX, RELEASES_MAX};
 use crate::object::{
-    Address, BackingNodes, Candidate, Release, Seat, SeatList, Seats, SeatsBy, Standing,
+    Address, BackingNodes, Candidate, Node, Release, Seat, SeatList, Seats, SeatsBy, Standing,
     are_dialable,
 };
 use crate::seating::{self, Contender, choose};
@@ -94,15 +94,7 @@ impl Work<'_> {
         let possession = Possession { chain: self.overlay.base().grid().chain, account: from };
         acre_crypto::verify(&validator, &possession, &new.possession)
             .map_err(|_| Refusal::BadPossession { validator })?;
-        self.make_room(new.stake)?;
-        self.lock(from, new.stake)?;
-        let mut totals = self.totals()?;
-        let index = totals.candidates;
-        totals.candidates = super::next(index)?;
-        self.overlay.put(&TheTotals, totals);
-        self.overlay.put(&CandidateAt(index), validator);
-        self.overlay.put(&CandidateOf(from), validator);
-        let candidate = Candidate {
+        let mut candidate = Candidate {
             account: from,
             engine: new.engine.clone(),
             rpc: new.rpc.clone(),
@@ -111,9 +103,17 @@ impl Work<'_> {
             nodes: new.nodes.clone(),
             standing: Standing::Standing,
             registered: self.height,
-            index,
+            index: Candidate::OFF_LIST,
             missed: 0,
         };
+        self.make_room(validator, &candidate)?;
+        self.lock(from, new.stake)?;
+        let mut totals = self.totals()?;
+        candidate.index = totals.candidates;
+        totals.candidates = super::next(candidate.index)?;
+        self.overlay.put(&TheTotals, totals);
+        self.overlay.put(&CandidateAt(candidate.index), validator);
+        self.overlay.put(&CandidateOf(from), validator);
         self.overlay.put(&CandidateBy(validator), candidate);
         self.events.push(Event::CandidateRegistered { validator, account: from });
         Ok(())
@@ -200,7 +200,8 @@ impl Work<'_> {
         let (due, held): (Vec<_>, Vec<_>) =
             candidate.releases.iter().copied().partition(|release| release.term <= seats.term);
         let amount = sum(&due)?;
-        if amount == Amount::ZERO {
+        // One whose stake was taken as a penalty is still to be removed.
+        if amount == Amount::ZERO && (!is_spent(&candidate) || is_seated(&seats, validator)) {
             return Err(Refusal::NothingToDo.into());
         }
         self.unlock(amount)?;
@@ -284,15 +285,34 @@ impl Work<'_> {
         let mut contenders = Vec::new();
         for (key, candidate) in candidates {
             let entry = self.entry_of(*key)?;
-            let mut nodes = Vec::new();
-            if seating::asks_for_nodes(&self.parameters) {
-                for id in candidate.nodes.iter() {
-                    nodes.extend(self.overlay.get(id)?);
-                }
-            }
+            let nodes = self.nodes_behind(candidate)?;
             contenders.push(Contender { key: *key, candidate, entry, nodes });
         }
         Ok(seating::ranked(&self.parameters, members, &contenders))
+    }
+
+    /// The nodes that stand behind a candidate, if they weigh anything.
+    fn nodes_behind(&mut self, candidate: &Candidate) -> Result<Vec<Node>, StateError> {
+        let mut nodes = Vec::new();
+        if seating::asks_for_nodes(&self.parameters) {
+            for id in candidate.nodes.iter() {
+                nodes.extend(self.overlay.get(id)?);
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// What a candidate is worth to the list: eligible before not eligible, then weight, then stake.
+    fn worth(
+        &mut self,
+        key: PublicKey,
+        candidate: &Candidate,
+    ) -> Result<(Option<u64>, Amount), StateError> {
+        let (entry, nodes) = (self.entry_of(key)?, self.nodes_behind(candidate)?);
+        let contender = Contender { key, candidate, entry, nodes };
+        let is_leaving = candidate.standing == Standing::Leaving;
+        let weight = seating::weight(&self.parameters, &contender).filter(|_| !is_leaving);
+        Ok((weight, candidate.stake))
     }
 
     /// Distinct nodes of this operator.
@@ -310,28 +330,31 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// If all places are taken, that of the candidate without a seat that staked least, if less than
-    /// `stake`. It gets everything back at once.
-    fn make_room(&mut self, stake: Amount) -> Done {
+    /// If all places are taken, that of the candidate without a seat that is worth least, if less
+    /// than the newcomer. Its stake goes the way of one that left, and what was on its way goes on:
+    /// who is pushed out loses and saves nothing by it.
+    fn make_room(&mut self, newcomer: PublicKey, new: &Candidate) -> Done {
         let candidates = self.totals()?.candidates;
         if candidates < CANDIDATES_MAX {
             return Ok(());
         }
         let seats = self.seats()?;
-        let all = self.candidates()?;
-        let free = all.into_iter().filter(|(key, _)| !is_seated(&seats, *key));
-        let least = free.min_by_key(|(key, candidate)| (candidate.stake, *key));
-        let no_room = Refusal::NoRoom { candidates, given: stake };
-        let (key, candidate) = least.ok_or(no_room.clone())?;
-        if candidate.stake >= stake {
+        let mut free = self.candidates()?;
+        free.retain(|(key, _)| !is_seated(&seats, *key));
+        let mut worths = Vec::with_capacity(free.len());
+        for (key, candidate) in &free {
+            worths.push((self.worth(*key, candidate)?, *key));
+        }
+        let no_room = Refusal::NoRoom { candidates, given: new.stake };
+        let least = worths.iter().zip(free).min_by_key(|(worth, _)| **worth);
+        let ((worth, key), (_, mut candidate)) = least.ok_or(no_room.clone())?;
+        if *worth >= self.worth(newcomer, new)? {
             return Err(no_room.into());
         }
-        let held = sum(&candidate.releases)?;
-        let all = held.checked_add(candidate.stake).ok_or(BAD_STAKE)?;
-        self.unlock(all)?;
-        self.credit(candidate.account, all)?;
-        self.remove_candidate(key, &candidate)?;
-        Ok(())
+        self.unlist(*key, &candidate)?;
+        (candidate.index, candidate.standing) = (Candidate::OFF_LIST, Standing::Leaving);
+        self.own_events.push(Event::CandidateUpdated { validator: *key });
+        Ok(self.let_go(*key, candidate, seats.term)?)
     }
 
     /// Sends the stake of one that left on its way back, or removes it if there is none.
@@ -376,12 +399,22 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The last of the index takes its place.
     fn remove_candidate(
         &mut self,
         validator: PublicKey,
         candidate: &Candidate,
     ) -> Result<(), StateError> {
+        if candidate.index != Candidate::OFF_LIST {
+            self.unlist(validator, candidate)?;
+        }
+        self.overlay.remove(&CandidateOf(candidate.account))?;
+        self.overlay.remove(&CandidateBy(validator))?;
+        self.own_events.push(Event::CandidateRemoved { validator });
+        Ok(())
+    }
+
+    /// The last of the index takes its place.
+    fn unlist(&mut self, validator: PublicKey, candidate: &Candidate) -> Result<(), StateError> {
         let mut totals = self.totals()?;
         let what = "there are fewer candidates than were registered";
         let last = totals.candidates.checked_sub(1).ok_or(StateError::Books { what })?;
@@ -395,9 +428,6 @@ impl Work<'_> {
             self.overlay.put(&CandidateAt(candidate.index), moved);
         }
         self.overlay.remove(&CandidateAt(last))?;
-        self.overlay.remove(&CandidateOf(candidate.account))?;
-        self.overlay.remove(&CandidateBy(validator))?;
-        self.own_events.push(Event::CandidateRemoved { validator });
         Ok(())
     }
 }

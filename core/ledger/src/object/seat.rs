@@ -81,10 +81,16 @@ pub struct Candidate {
     pub standing: Standing,
     /// Height of the block that registered it; earlier ones win ties.
     pub registered: Height,
-    /// Its place in [`crate::Key::CandidateAt`].
+    /// Its place in [`crate::Key::CandidateAt`], or [`Candidate::OFF_LIST`].
     pub index: u32,
     /// Duties it ever failed: reveals of the beacon that it owed.
     pub missed: u64,
+}
+
+impl Candidate {
+    /// The place of one that had to make room for another: it stands for no seat any more, but its
+    /// stake answers for its duties until it is collected.
+    pub const OFF_LIST: u32 = u32::MAX;
 }
 
 /// What decides who sits. Votes of seats are equal in any case.
