@@ -1,7 +1,7 @@
 //! Who is connected to us, and how much of us each of them uses.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acre_types::PublicKey;
@@ -35,8 +35,39 @@ pub(crate) struct Census {
 #[derive(Debug, Default)]
 struct Counts {
     connections: usize,
+    /// Handshakes by address, as [`network`] sees it.
     shaking: BTreeMap<IpAddr, usize>,
+    /// Handshakes and open connections by address.
+    addresses: BTreeMap<IpAddr, usize>,
     peers: BTreeMap<PublicKey, (usize, Arc<Budget>)>,
+}
+
+impl Counts {
+    fn add(&mut self, address: IpAddr) {
+        self.connections += 1;
+        *self.addresses.entry(address).or_default() += 1;
+    }
+
+    fn remove(&mut self, address: IpAddr) {
+        self.connections -= 1;
+        if let Some(count) = self.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the first half, since everybody has the whole of the other.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
+    }
 }
 
 impl Census {
@@ -50,8 +81,14 @@ impl Census {
 
     /// A place for a handshake with who connected from `address`; `None` if there are enough.
     pub(crate) fn shake(self: &Arc<Self>, address: IpAddr) -> Option<Shaking> {
+        // Who dials from this very machine is no stranger, and on a grid in one box all do.
+        let is_local = address.to_canonical().is_loopback();
+        let address = network(address);
         let mut counts = self.counts();
-        if counts.connections >= self.limits.connections {
+        let of_address = counts.addresses.get(&address).copied().unwrap_or_default();
+        if counts.connections >= self.limits.connections
+            || (of_address >= self.limits.connections_per_address && !is_local)
+        {
             return None;
         }
         let shaking = counts.shaking.entry(address).or_default();
@@ -59,7 +96,7 @@ impl Census {
             return None;
         }
         *shaking += 1;
-        counts.connections += 1;
+        counts.add(address);
         Some(Shaking { census: Arc::clone(self), address })
     }
 }
@@ -92,16 +129,16 @@ impl Shaking {
         *connections += 1;
         let budget = Arc::clone(budget);
         // `self` goes with the count of this connection, so the seat adds its own.
-        counts.connections += 1;
+        counts.add(self.address);
         drop(counts);
-        Some(Seat { census: Arc::clone(&self.census), peer, budget })
+        Some(Seat { census: Arc::clone(&self.census), address: self.address, peer, budget })
     }
 }
 
 impl Drop for Shaking {
     fn drop(&mut self) {
         let mut counts = self.census.counts();
-        counts.connections -= 1;
+        counts.remove(self.address);
         if let Some(shaking) = counts.shaking.get_mut(&self.address) {
             *shaking -= 1;
             if *shaking == 0 {
@@ -115,6 +152,7 @@ impl Drop for Shaking {
 #[derive(Debug)]
 pub(crate) struct Seat {
     census: Arc<Census>,
+    address: IpAddr,
     peer: PublicKey,
     pub(crate) budget: Arc<Budget>,
 }
@@ -122,7 +160,7 @@ pub(crate) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut counts = self.census.counts();
-        counts.connections -= 1;
+        counts.remove(self.address);
         if let Some((connections, _)) = counts.peers.get_mut(&self.peer) {
             *connections -= 1;
             // Who left calls behind is remembered: a new connection must not bring a new budget.
@@ -142,11 +180,14 @@ mod tests {
             connections: 5,
             handshakes_per_address: 2,
             connections_per_peer: 2,
+            connections_per_address: 4,
             ..Limits::default()
         })
     }
     const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    const C: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
 
     #[test]
     fn address_has_its_handshakes_and_no_more() {
@@ -173,11 +214,36 @@ mod tests {
     #[test]
     fn endpoint_has_its_connections_and_forgets_the_gone() {
         let census = census();
-        let seats: Vec<_> =
-            (0..5).map(|n| census.shake(A).unwrap().sit(PublicKey([n; 32])).unwrap()).collect();
-        assert!(census.shake(B).is_none());
+        let seats: Vec<_> = [A, A, B, B, C]
+            .into_iter()
+            .zip(0..)
+            .map(|(from, n)| census.shake(from).unwrap().sit(PublicKey([n; 32])).unwrap())
+            .collect();
+        assert!(census.shake(C).is_none());
         drop(seats);
         let counts = census.counts();
         assert_eq!((counts.connections, counts.shaking.len(), counts.peers.len()), (0, 0, 0));
+        assert!(counts.addresses.is_empty());
+    }
+
+    #[test]
+    fn address_has_its_connections_whatever_keys_it_shows_and_leaves_room_for_others() {
+        let census = census();
+        let sit = |from, key| census.shake(from).and_then(|place| place.sit(PublicKey([key; 32])));
+        let mut seats: Vec<_> = (0..4).map(|n| sit(A, n).unwrap()).collect();
+        assert!(sit(A, 9).is_none());
+        assert!(sit("::ffff:10.0.0.1".parse().unwrap(), 9).is_none(), "the same address");
+        let other = sit(B, 9).unwrap();
+        seats.pop();
+        assert!(sit(A, 10).is_some());
+        drop((seats, other));
+        // Any of the addresses that one line has.
+        let line = |n: u8| format!("2001:db8:1:2::{n}").parse().unwrap();
+        let seats: Vec<_> = (0..4).map(|n| sit(line(n), n).unwrap()).collect();
+        assert!(sit(line(5), 5).is_none());
+        assert!(sit("2001:db8:1:3::1".parse().unwrap(), 5).is_some());
+        drop(seats);
+        let local = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        assert_eq!((0..5).filter_map(|n| sit(local, n)).collect::<Vec<_>>().len(), 5);
     }
 }

@@ -61,6 +61,9 @@ pub struct Limits {
     pub handshakes_per_address: usize,
     /// Inbound connections, handshakes included; more are dropped.
     pub connections: usize,
+    /// Of these, from one network address (of IPv6, one /64), whatever keys it shows; more are dropped,
+    /// so that a stranger cannot have all. This machine's own processes are not counted.
+    pub connections_per_address: usize,
     /// Inbound connections of one peer; more are closed.
     pub connections_per_peer: usize,
     /// Calls of one connection that run at once; the next are not read.
@@ -97,6 +100,8 @@ impl Default for Limits {
             handshakes: 256,
             handshakes_per_address: 64,
             connections: 1024,
+            // A quarter: an office behind one address has its place, and three more have theirs.
+            connections_per_address: 256,
             connections_per_peer: 16,
             calls_per_connection: 128,
             calls_per_peer: 256,
