@@ -10,14 +10,19 @@ use std::ops::RangeInclusive;
 
 use acre_ledger::{Genesis, GenesisError, State, apply_payload};
 use acre_types::{Digest, Height};
+use tokio::time::Instant;
 
-use crate::client::{LedgerClient, VerifiedBlock};
+use crate::client::{Fetched, Final, LedgerClient, VerifiedBlock};
+use crate::defaults::{RETRY_PAUSE, SUBMIT_WAIT};
 use crate::error::ClientError;
+use crate::limits::REPLAYED_MIN;
 
 /// How much is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Every block, applied again wherever the state before it is known.
+    /// Every block, applied again wherever the state before it is known: from the genesis on, or if
+    /// the first block is not kept any more, from a state that the validators give, proven by a
+    /// recent block.
     Replay,
     /// So many blocks, drawn from a seed.
     Sample {
@@ -43,6 +48,9 @@ pub struct Report {
     pub transactions: u64,
     /// Oldest block that the validators still keep: nobody can look at those before it.
     pub oldest: Height,
+    /// The block from whose state on blocks were applied again: 0 for the genesis; `None` if no state
+    /// was to be had, or blocks were drawn.
+    pub state_of: Option<Height>,
 }
 
 /// What is wrong with a chain, or keeps us from looking.
@@ -92,7 +100,8 @@ pub enum AuditError {
 }
 
 impl LedgerClient {
-    /// Checks the blocks of this range that validators still keep; `told` hears of each height as it
+    /// Checks the blocks of this range that validators still keep. If the first is not kept any more and
+    /// the range reaches the newest, some blocks that come meanwhile are looked at as well. `told` hears of each height as it
     /// is done.
     ///
     /// # Errors
@@ -112,11 +121,22 @@ impl LedgerClient {
         let mut report = Report { from, to, oldest, ..Report::default() };
         match depth {
             Depth::Replay => {
-                let state = (from == Height(1)).then(|| genesis.state()).transpose()?;
-                let mut walk = Walk { state, before: None };
-                for height in from.0..=to.0 {
+                let mut walk = Walk::default();
+                let mut later = None;
+                if from == Height(1) {
+                    walk.state = Some(genesis.state()?);
+                    report.state_of = Some(Height(0));
+                } else if *range.end() >= newest {
+                    later = self.state_from(from).await;
+                }
+                // The state that they give is of their newest block: some more are waited for.
+                let after = later.as_ref().map_or(Height(0), |later| later.block.height);
+                let wanted = if later.is_some() { after.0 + REPLAYED_MIN } else { 0 };
+                report.to = to.max(Height(wanted));
+                for height in from.0..=report.to.0 {
                     let block = self.kept(Height(height)).await?;
                     walk.step(&block, &mut report)?;
+                    walk.begin(&block.block, &mut later, &mut report)?;
                     told(Height(height));
                 }
             }
@@ -131,8 +151,29 @@ impl LedgerClient {
         Ok(report)
     }
 
+    /// A proven state of a block from here on, if the validators give one.
+    async fn state_from(&self, from: Height) -> Option<Fetched> {
+        match self.fetch_state().await {
+            Ok(fetched) => Some(fetched).filter(|fetched| fetched.block.height >= from),
+            Err(error) => {
+                tracing::warn!(%error, "no state to apply blocks to");
+                None
+            }
+        }
+    }
+
+    /// A block; one that is not there yet is waited for.
     async fn kept(&self, height: Height) -> Result<VerifiedBlock, AuditError> {
-        self.block(height).await?.ok_or(AuditError::Missing { height })
+        let begun = Instant::now();
+        loop {
+            if let Some(block) = self.block(height).await? {
+                return Ok(block);
+            }
+            if height <= self.seen() || begun.elapsed() > SUBMIT_WAIT {
+                return Err(AuditError::Missing { height });
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
     }
 }
 
@@ -146,6 +187,25 @@ struct Walk {
 }
 
 impl Walk {
+    /// Takes this state if it is that after the block.
+    fn begin(
+        &mut self,
+        block: &Final,
+        later: &mut Option<Fetched>,
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        let Some(fetched) = later.take_if(|fetched| fetched.block.height == block.height) else {
+            return Ok(());
+        };
+        let height = block.height;
+        if fetched.block.id != block.id {
+            return Err(AuditError::Fork { height, parent: height });
+        }
+        self.state = Some(fetched.state);
+        report.state_of = Some(height);
+        Ok(())
+    }
+
     fn step(&mut self, verified: &VerifiedBlock, report: &mut Report) -> Result<(), AuditError> {
         let VerifiedBlock { block, payload } = verified;
         let height = block.height;

@@ -215,3 +215,6 @@ pub const PROOF_WORDS_BYTES_MAX: usize = 512;
 /// Blocks of a chain from which on a newcomer takes a state: fewer are applied sooner than a term
 /// passes in silence.
 pub const SYNC_FROM: u64 = 2_000;
+
+/// Blocks that an audit applies at least to a state that it was given: it waits for them.
+pub const REPLAYED_MIN: u64 = 3;

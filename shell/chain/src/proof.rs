@@ -299,7 +299,6 @@ mod tests {
     fn file_shows_offline_what_was_put_in_and_no_changed_byte_passes() {
         let (genesis, file) = file();
         let bytes = file.to_bytes();
-        std::fs::write("/tmp/proof0", &bytes).unwrap();
         let proven = ProofFile::decode(&bytes).unwrap().verify(&genesis).unwrap();
         assert_eq!(proven.block.height, Height(12));
         assert!(matches!(proven.shown, Shown::Value { object: None, .. }));
@@ -332,6 +331,32 @@ mod tests {
             ProofFile::of_transaction(&chain.genesis, Vec::new(), finality, id, &Payload::empty());
         // The header's payload has no bytes at all.
         assert!(matches!(result, Err(ProofFileError::Lie(Lie::Unfit))), "{result:?}");
+    }
+
+    /// Genesis and proof file, as they were written when version 1 came to be.
+    const GOLDEN: &str = include_str!("../tests/golden/proof-v1.hex");
+
+    fn from_hex(line: &str) -> Vec<u8> {
+        let pair = |at| u8::from_str_radix(&line[at..at + 2], 16).unwrap();
+        (0..line.len()).step_by(2).map(pair).collect()
+    }
+
+    #[test]
+    fn file_of_version_1_is_read_and_holds_for_ever() {
+        // The lines of a fresh pair: `PROOF_GOLDEN=1 cargo test -p acre-chain --lib version_1 -- --nocapture`.
+        if std::env::var_os("PROOF_GOLDEN").is_some() {
+            let (genesis, file) = file();
+            for bytes in [genesis.to_bytes(), file.to_bytes()] {
+                println!("{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            }
+        }
+        let mut lines = GOLDEN.lines().filter(|line| !line.starts_with('#')).map(from_hex);
+        let (genesis, bytes) = (lines.next().unwrap(), lines.next().unwrap());
+        let file = ProofFile::decode(&bytes).unwrap();
+        assert_eq!(file.to_bytes(), bytes);
+        let proven = file.verify(&Genesis::decode(&genesis).unwrap()).unwrap();
+        assert_eq!((proven.block.height, proven.block.term), (Height(12), 1));
+        assert!(matches!(proven.shown, Shown::Value { object: None, .. }));
     }
 
     #[test]

@@ -73,6 +73,31 @@ async fn no_changed_byte_of_an_answer_is_believed() {
     validator.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transaction_that_is_not_where_a_validator_says_is_not_believed() {
+    let mut grid = Grid::new();
+    let validator = grid.start().await;
+    let pay = Action::Transfer { to: AccountId([5; 32]), amount: Amount(1) };
+    let paid = grid.client(&validator).await.submit(&key(1), pay).await.unwrap();
+    // It says of a transaction that nobody sent that it is in a block, which it shows.
+    let (liar, _server) = liar(&validator, move |reply| match reply {
+        Reply::NotFound => Reply::Found { height: paid.height },
+        other => other,
+    })
+    .await;
+    let never = acre_types::Digest([9; 32]);
+    let alone = client_of(&grid, &liar, None).await;
+    let lied = alone.find(never).await;
+    assert!(
+        matches!(&lied, Err(ClientError::Lied { peer, lie: Lie::Unfit }) if *peer == liar.key()),
+        "{lied:?}"
+    );
+    let both = client_of(&grid, &liar, Some(&validator)).await;
+    assert_eq!(both.find(never).await.unwrap(), None);
+    assert_eq!(both.find(paid.id).await.unwrap().unwrap().block.height, paid.height);
+    validator.stop().await.unwrap();
+}
+
 async fn client_of(grid: &Grid, liar: &Endpoint, honest: Option<&Validator>) -> LedgerClient {
     let mut known = vec![(liar.key(), liar.local_addr().unwrap())];
     known.extend(honest.map(|honest| (honest.key(), honest.rpc_address())));

@@ -3,11 +3,15 @@
 
 mod common;
 
+use std::time::Duration;
+
 use acre_chain::ClientError;
+use acre_chain::Validator;
+use acre_chain::audit::Depth;
 use acre_chain::client::Events;
 use acre_ledger::{Action, Event};
 use acre_types::{AccountId, Amount, Height};
-use common::{Grid, key};
+use common::{Grid, key, reach};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn committed_transfer_is_proven_and_survives_a_restart() {
@@ -25,6 +29,10 @@ async fn committed_transfer_is_proven_and_survives_a_restart() {
     let ids: Vec<_> = block.payload.transactions.iter().map(|t| t.transaction.id()).collect();
     // The validator's own duty may be among them.
     assert!(ids.contains(&committed.id), "{ids:?}");
+    let found = client.find(committed.id).await.unwrap().unwrap();
+    assert_eq!((found.block, found.signed.transaction.id()), (block.block, committed.id));
+    assert_eq!(ids[found.index], committed.id);
+    assert_eq!(client.find(acre_types::Digest([3; 32])).await.unwrap(), None);
     validator.stop().await.unwrap();
 
     let validator = grid.start().await;
@@ -143,5 +151,28 @@ async fn many_transactions_of_one_account_go_in_order() {
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!(client.account(to).await.unwrap().balance, Amount(250));
     assert_eq!(client.account(AccountId::from(key(1).public())).await.unwrap().nonce, 250);
+    validator.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chain_whose_beginning_is_gone_is_replayed_from_a_state_that_is_proven() {
+    let mut grid = Grid::new();
+    grid.timing.idle_interval = Duration::from_millis(50);
+    let mut config = grid.config(0);
+    config.retention.blocks = 8;
+    config.retention.prune_step = 4;
+    let validator = Validator::start(config).await.unwrap();
+    let client = grid.client(&validator).await;
+    client
+        .submit(&key(1), Action::Transfer { to: AccountId([5; 32]), amount: Amount(1) })
+        .await
+        .unwrap();
+    reach(&client, Height(30)).await;
+    let all = Height(1)..=Height(u64::MAX);
+    let report = client.verify_chain(&grid.genesis, all, Depth::Replay, |_| {}).await.unwrap();
+    let begun = report.state_of.unwrap();
+    assert!(report.oldest > Height(1) && begun >= Height(30), "{report:?}");
+    assert_eq!(report.replayed, report.to.0 - begun.0, "{report:?}");
+    assert!(report.replayed >= 3 && report.blocks > report.replayed, "{report:?}");
     validator.stop().await.unwrap();
 }

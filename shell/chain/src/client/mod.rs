@@ -65,6 +65,17 @@ pub struct VerifiedBlock {
     pub payload: acre_ledger::Payload,
 }
 
+/// What [`LedgerClient::find`] gives: a transaction that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTransaction {
+    /// The block it is in.
+    pub block: Final,
+    /// Its place there, from 0.
+    pub index: usize,
+    /// The transaction.
+    pub signed: acre_ledger::SignedTransaction,
+}
+
 /// A client. Clones share connections and what was seen.
 #[derive(Clone)]
 pub struct LedgerClient(Arc<Inner>);

@@ -1,9 +1,13 @@
 //! Verified reads of any keys, of blocks, and of where a validator stands.
 
 use acre_ledger::{Key, Lookup};
-use acre_types::{Digest, Height};
+use acre_types::{Digest, Height, PublicKey};
 
-use super::{Final, Freshness, LedgerClient, Snapshot, Trouble, VerifiedBlock, Waiting};
+use super::state::Failed;
+use super::{
+    Final, FoundTransaction, Freshness, LedgerClient, Snapshot, Trouble, VerifiedBlock, Waiting,
+    worse,
+};
 use crate::error::{ClientError, Lie};
 use crate::limits::KEYS_PER_CALL;
 use crate::protocol::{Finality, Info, Reply, Request};
@@ -129,8 +133,64 @@ impl LedgerClient {
         }
     }
 
-    /// Block of a transaction, if it was committed lately: by the validator's word. The block
-    /// itself shows whether that is so.
+    /// A transaction with proof that it was applied: it is among those of a final block, whose header
+    /// holds their hash, and a block with one that cannot be applied is never final. `None` if none of
+    /// the validators that answer shows it: that it is not there cannot be proven, and blocks are not
+    /// kept for ever.
+    ///
+    /// # Errors
+    /// [`ClientError`] if no validator answers, or all that do lie.
+    pub async fn find(&self, id: Digest) -> Result<Option<FoundTransaction>, ClientError> {
+        let mut failed = None;
+        let mut unknown = false;
+        for peer in self.in_turn() {
+            match self.find_at(peer, id).await {
+                Ok(Some(found)) => {
+                    self.prefer(peer);
+                    return Ok(Some(found));
+                }
+                Ok(None) => unknown = true,
+                Err(error) => {
+                    let error = match error {
+                        Failed::Call(error) => error,
+                        Failed::Trouble(trouble) => self.blame(peer, trouble),
+                    };
+                    failed = Some(failed.map_or(error.clone(), |before| worse(before, error)));
+                }
+            }
+        }
+        match failed {
+            Some(error) if !unknown => Err(error),
+            None if !unknown => Err(ClientError::NoValidators),
+            _ => Ok(None),
+        }
+    }
+
+    async fn find_at(
+        &self,
+        peer: PublicKey,
+        id: Digest,
+    ) -> Result<Option<FoundTransaction>, Failed> {
+        let height = match self.ask_one(peer, &Request::Transaction { id }).await? {
+            Reply::Found { height } => height,
+            Reply::NotFound => return Ok(None),
+            _ => return Err(Trouble::from(Lie::Unfit).into()),
+        };
+        let reply = self.ask_one(peer, &Request::Block { height }).await?;
+        if let Reply::NotReady(reason) = reply {
+            return Err(Trouble::NotReady(reason).into());
+        }
+        let Some((_, verified)) = self.check_block(height, reply)? else { return Ok(None) };
+        let VerifiedBlock { block, payload } = verified;
+        let all = payload.transactions.into_vec().into_iter().enumerate();
+        let mut those = all.filter(|(_, signed)| signed.transaction.id() == id);
+        // It has said that it is there.
+        let (index, signed) = those.next().ok_or(Trouble::Lie(Lie::Unfit))?;
+        Ok(Some(FoundTransaction { block, index, signed }))
+    }
+
+    /// Block of a transaction, if it was committed lately: by the validator's word; with proof:
+    /// [`LedgerClient::find`].
     ///
     /// # Errors
     /// [`ClientError`].

@@ -129,7 +129,11 @@ impl LedgerClient {
         Ok(changes)
     }
 
-    async fn ask_one(&self, peer: PublicKey, request: &Request) -> Result<Reply, Failed> {
+    pub(super) async fn ask_one(
+        &self,
+        peer: PublicKey,
+        request: &Request,
+    ) -> Result<Reply, Failed> {
         let called = self.call(peer, request, Vec::new(), READ_TIMEOUT).await;
         let unreachable =
             |source| Failed::Call(ClientError::Unreachable { peer, source: Box::new(source) });
