@@ -234,7 +234,8 @@ impl Country {
             && earnings.open.period < rules.minting.period_of(past)
             || !earnings.closed.is_empty();
         let folds = tally.is_some_and(|tally| {
-            tally.epoch < past && fold(&tally, member.claimed, &rules.capacity).is_some()
+            tally.epoch < past
+                && fold(&tally, (member.claimed, Bytes(0)), &rules.capacity).is_some()
         });
         if !waits && !folds {
             return Ok(None);
