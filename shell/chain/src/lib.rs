@@ -49,6 +49,7 @@ pub mod store;
 mod testing;
 mod validator;
 
+pub use acre_engine::{Role, Status};
 pub use client::LedgerClient;
 pub use error::{ChainError, ClientError, Lie, Refused, StoreError};
 pub use executor::Executor;

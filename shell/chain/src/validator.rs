@@ -163,6 +163,12 @@ impl Validator {
         Metrics::of(&self.shared)
     }
 
+    /// Reads the figures on a thread of its own choice, for as long as it is kept.
+    pub fn meter(&self) -> impl Fn() -> Metrics + Clone + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| Metrics::of(&shared)).unwrap_or_default()
+    }
+
     /// The key that clients dial.
     #[must_use]
     pub fn key(&self) -> PublicKey {

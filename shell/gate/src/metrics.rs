@@ -131,6 +131,7 @@ enum Value {
     Counter(Counter),
     Gauge(Gauge),
     Watched(Watched),
+    WatchedTotal(Watched),
     Durations(Durations),
 }
 
@@ -208,6 +209,16 @@ impl Registry {
         self.add(name, help, None, Value::Watched(Box::new(value)));
     }
 
+    /// As [`Registry::watch`], for a count that only grows; its name ends in `_total`.
+    pub fn watch_total(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        value: impl Fn() -> i64 + Send + Sync + 'static,
+    ) {
+        self.add(name, help, None, Value::WatchedTotal(Box::new(value)));
+    }
+
     /// A histogram; its name ends in `_seconds`.
     pub fn durations(&self, name: &'static str, help: &'static str) -> Durations {
         let durations = Durations::default();
@@ -239,7 +250,7 @@ impl Family {
     fn render(&self, text: &mut String) -> fmt::Result {
         let Self { name, help, series } = self;
         let kind = match series.first().map(|series| &series.value) {
-            Some(Value::Counter(_)) => "counter",
+            Some(Value::Counter(_) | Value::WatchedTotal(_)) => "counter",
             Some(Value::Durations(_)) => "histogram",
             _ => "gauge",
         };
@@ -254,7 +265,9 @@ impl Family {
                 Value::Gauge(gauge) => {
                     writeln!(text, "{name}{labels} {}", gauge.0.load(Ordering::Relaxed))?;
                 }
-                Value::Watched(value) => writeln!(text, "{name}{labels} {}", value())?,
+                Value::Watched(value) | Value::WatchedTotal(value) => {
+                    writeln!(text, "{name}{labels} {}", value())?;
+                }
                 Value::Durations(durations) => render_durations(text, name, &durations.0)?,
             }
         }
@@ -298,6 +311,7 @@ mod tests {
         let bad = registry.counter("acre_test_calls_total", "Calls.", Some(("result", "bad")));
         let height = registry.gauge("acre_test_height", "Height.", None);
         registry.watch("acre_test_watched", "Looked up.", || 7);
+        registry.watch_total("acre_test_counted_total", "Looked up, too.", || 8);
         let times = registry.durations("acre_test_call_seconds", "Times.");
         registry.violations(Invariant::L3);
         good.add(2);
@@ -312,6 +326,8 @@ mod tests {
             "acre_test_calls_total{result=\"bad\"} 1",
             "acre_test_height 12",
             "acre_test_watched 7",
+            "# TYPE acre_test_counted_total counter",
+            "acre_test_counted_total 8",
             "# TYPE acre_test_call_seconds histogram",
             "acre_test_call_seconds_bucket{le=\"0.001\"} 0",
             "acre_test_call_seconds_bucket{le=\"0.005\"} 1",

@@ -5,6 +5,7 @@
 //! through, the newest first, down to those that were seen before or until all that is reserved was
 //! found.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use acre_chain::{ClientError, LedgerClient};
@@ -14,6 +15,7 @@ use acre_types::{Bytes, ContractId, NodeId};
 use tokio::time::sleep;
 
 use crate::limits::{CONTRACTS_AT_ONCE, DECLINE_LOOK_MAX, DECLINE_LOOK_MIN};
+use crate::metrics::Counters;
 
 /// What the owner of a workload reads.
 const WHY: &str = "this node runs no workloads yet";
@@ -25,11 +27,16 @@ pub(crate) fn pause(epoch: Duration) -> Duration {
 }
 
 /// Answers workloads for ever; drop the task to stop it.
-pub(crate) async fn run(ledger: LedgerClient, key: SigningKey, pause: Duration) {
+pub(crate) async fn run(
+    ledger: LedgerClient,
+    key: SigningKey,
+    pause: Duration,
+    counters: Arc<Counters>,
+) {
     let mut seen = ContractId(0);
     loop {
         sleep(pause).await;
-        match look(&ledger, &key, seen).await {
+        match look(&ledger, &key, seen, &counters).await {
             Ok(newest) => seen = newest,
             Err(error) => {
                 tracing::warn!(%error, "a workload could not be answered");
@@ -44,6 +51,7 @@ async fn look(
     ledger: &LedgerClient,
     key: &SigningKey,
     seen: ContractId,
+    counters: &Counters,
 ) -> Result<ContractId, ClientError> {
     let me = NodeId::from(key.public());
     let Some(node) = ledger.node(me).await? else { return Ok(seen) };
@@ -67,6 +75,7 @@ async fn look(
             unfound = unfound.saturating_sub(workload.resources.cores_milli);
             if let Some(answer) = answer(&contract) {
                 ledger.submit(key, answer).await?;
+                counters.workloads_declined.add(1);
                 tracing::info!(contract = %contract.id, "declined: {WHY}");
             }
         }

@@ -17,15 +17,17 @@ use acre_types::{ContractId, UnixMs};
 
 use crate::contracts::{Read, Unknown};
 use crate::limits::{CONTRACTS_AT_ONCE, KEEP_LOOK, KEEP_LOOK_MAX};
+use crate::metrics::Counters;
 use crate::shelf::Shelf;
 
 /// Looks after contracts for ever; drop the task to stop it.
-pub(crate) async fn run(shelf: Arc<Shelf>) {
+pub(crate) async fn run(shelf: Arc<Shelf>, counters: Arc<Counters>) {
     let mut keeper = Keeper::new(shelf);
     loop {
         tokio::time::sleep(KEEP_LOOK).await;
-        if keeper.look().await == Err(Unknown) {
-            tokio::time::sleep(KEEP_LOOK).await;
+        match keeper.look().await {
+            Ok(deleted) => counters.records_deleted.add(deleted),
+            Err(Unknown) => tokio::time::sleep(KEEP_LOOK).await,
         }
     }
 }

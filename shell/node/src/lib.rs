@@ -14,6 +14,7 @@ mod housekeeping;
 mod inventory;
 mod keep;
 mod limits;
+mod metrics;
 mod plots;
 mod prover;
 mod register;
@@ -26,5 +27,6 @@ mod watch;
 
 pub use contracts::{ContractSource, Proven, Unknown};
 pub use error::NodeError;
+pub use metrics::{Meter, Metrics};
 pub use run::{Config, Node, Offer};
 pub use shelf::Shelf;

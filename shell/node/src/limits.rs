@@ -42,6 +42,11 @@ pub(crate) const REGISTER_RETRY: Duration = Duration::from_millis(500);
 pub(crate) const PLOT_STEP_LABELS: usize = 8 * 1024;
 /// Rest after each stretch, so that making plots takes about a third of a core at most.
 pub(crate) const PLOT_REST: Duration = Duration::from_millis(3);
+/// The same while people read or write: a fiftieth of a core, so that plots still come to an end.
+pub(crate) const PLOT_REST_BUSY: Duration = Duration::from_millis(50);
+/// For so long after a request for a shard a node is called busy: longer than between two shards of
+/// one `put`.
+pub(crate) const BUSY: Duration = Duration::from_millis(500);
 /// Between two looks whether plots are to be made or given up.
 pub(crate) const PLOT_LOOK: Duration = Duration::from_secs(1);
 

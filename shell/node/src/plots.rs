@@ -21,10 +21,18 @@ use acre_capacity::plot::{Fill, PlotRules, Progress, Region};
 use acre_capacity::tree::outboard_bytes;
 use acre_types::{Bytes, Digest, NodeId};
 
-use crate::limits::{PLOT_LOOK, PLOT_REST, PLOT_STEP_LABELS};
+use crate::limits::{PLOT_LOOK, PLOT_REST, PLOT_REST_BUSY, PLOT_STEP_LABELS};
 
 const ROOT_BYTES: u64 = 32;
 const UNFINISHED: &str = "unfinished";
+
+/// How many plots there shall be, and how fast they may be made. Both are asked while they are made.
+pub(crate) struct Demand {
+    /// Bytes of files.
+    pub(crate) bytes: Box<dyn Fn() -> Bytes + Send>,
+    /// Whether somebody waits for the node. Asked often: must be quick.
+    pub(crate) is_busy: Box<dyn Fn() -> bool + Send>,
+}
 
 /// The regions of one node.
 pub(crate) struct Plots {
@@ -114,16 +122,16 @@ impl Plots {
         self.read(region, u64::from(self.rules.region_bytes).saturating_add(at), into)
     }
 
-    /// Makes or gives up regions until they fit what `wanted` says, again and again until stopped.
+    /// Makes or gives up regions until they fit what `demand` says, again and again until stopped.
     /// Runs on a thread of its own, at the lowest priority, with a rest after each small step.
-    pub(crate) fn keep(&self, wanted: &dyn Fn() -> Bytes) {
+    pub(crate) fn keep(&self, demand: &Demand) {
         // Of this thread alone, on Linux. Where it fails the rests remain.
         let _ = rustix::process::nice(19);
         while !self.is_stopped() {
-            let target = wanted().0 / self.file_bytes();
+            let target = (demand.bytes)().0 / self.file_bytes();
             let target = u32::try_from(target).unwrap_or(u32::MAX);
             let outcome = match self.next(target) {
-                Some(Step::Make(region)) => self.make(region),
+                Some(Step::Make(region)) => self.make(region, demand),
                 Some(Step::GiveUp(region)) => self.give_up(region),
                 None => {
                     std::thread::park_timeout(PLOT_LOOK);
@@ -145,14 +153,14 @@ impl Plots {
         (0..target).find(|region| !roots.contains_key(region)).map(Step::Make)
     }
 
-    fn make(&self, region: u32) -> io::Result<()> {
+    fn make(&self, region: u32, demand: &Demand) -> io::Result<()> {
         let fill = Fill::new(self.node, region, self.rules);
         let mut fill = fill.map_err(|error| io::Error::other(error.to_string()))?;
         while fill.step(PLOT_STEP_LABELS) == Progress::More {
             if self.is_stopped() {
                 return Ok(());
             }
-            rest(PLOT_REST);
+            rest(if (demand.is_busy)() { PLOT_REST_BUSY } else { PLOT_REST });
         }
         let made = fill.finish();
         self.write(region, &made)?;
@@ -206,18 +214,15 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps as many regions as `wanted` says.
+    /// Keeps as many regions as `demand` says.
     ///
     /// # Errors
     /// No thread could be made.
-    pub(crate) fn start(
-        plots: Arc<Plots>,
-        wanted: impl Fn() -> Bytes + Send + 'static,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(plots: Arc<Plots>, demand: Demand) -> io::Result<Self> {
         let own = Arc::clone(&plots);
         let thread = std::thread::Builder::new()
             .name("plots".to_owned())
-            .spawn(move || own.keep(&wanted))?;
+            .spawn(move || own.keep(&demand))?;
         Ok(Self { plots, thread: Some(thread) })
     }
 }
@@ -247,10 +252,14 @@ mod tests {
         Plots::open(dir, NODE, RULES).unwrap()
     }
 
+    fn eager() -> Demand {
+        Demand { bytes: Box::new(|| Bytes(1 << 40)), is_busy: Box::new(|| false) }
+    }
+
     fn settle(plots: &Plots, target: u32) {
         while let Some(step) = plots.next(target) {
             match step {
-                Step::Make(region) => plots.make(region).unwrap(),
+                Step::Make(region) => plots.make(region, &eager()).unwrap(),
                 Step::GiveUp(region) => plots.give_up(region).unwrap(),
             }
         }
@@ -333,7 +342,7 @@ mod tests {
     #[test]
     fn child_that_plots() {
         let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
-        Plots::open(Path::new(&dir), NODE, CHILD_RULES).unwrap().keep(&|| Bytes(1 << 40));
+        Plots::open(Path::new(&dir), NODE, CHILD_RULES).unwrap().keep(&eager());
     }
 
     #[test]

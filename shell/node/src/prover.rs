@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::inventory::{Meaning, meaning, shard_key};
 use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT};
+use crate::metrics::Counters;
 use crate::plots::Plots;
 use crate::shelf::Shelf;
 
@@ -74,6 +75,7 @@ pub(crate) struct Prover {
     solved: Mutex<Option<(Task, Arc<Vec<Lane>>)>>,
     /// Held while a puzzle is being solved.
     solving: tokio::sync::Mutex<()>,
+    counters: Arc<Counters>,
     /// Questions of each witness in the epoch that runs.
     asked: Mutex<(Epoch, BTreeMap<NodeId, [u32; 4]>)>,
 }
@@ -89,6 +91,7 @@ impl Prover {
         plots: Arc<Plots>,
         shelf: Arc<Shelf>,
         audience: watch::Receiver<Audience>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             key,
@@ -100,16 +103,22 @@ impl Prover {
             shards: Mutex::default(),
             solved: Mutex::default(),
             solving: tokio::sync::Mutex::default(),
+            counters,
             asked: Mutex::default(),
         }
     }
 
     /// Answers one message of `peer`.
     pub(crate) async fn answer(self: Arc<Self>, peer: PublicKey, message: Message) -> Message {
+        let counters = Arc::clone(&self.counters);
         let answer = match decode_ask(&message.meta) {
             Ok(ask) => self.take(peer.into(), ask).await,
             Err(_) => Err(Refusal::Malformed),
         };
+        match &answer {
+            Ok(_) => counters.challenges_answered.add(1),
+            Err(_) => counters.challenges_refused.add(1),
+        }
         let answer = answer.unwrap_or_else(Answer::Refused);
         // Answers are longer than what a message's first part may have.
         Message::new(bytes::Bytes::new(), acre_codec::encode(&answer))

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::contracts::{ContractSource, Proven, Unknown};
 use crate::error::NodeError;
-use crate::plots::{Keeper, Plots};
+use crate::metrics::{Counters, Meter};
+use crate::plots::{Demand, Keeper, Plots};
 use crate::prover::{Audience, Prover};
 use crate::rules::rules;
 use crate::shelf::Shelf;
@@ -71,6 +72,7 @@ pub struct Node {
     server: Server,
     /// What runs beside serving, for as long as the node does.
     beside: JoinSet<()>,
+    meter: Meter,
     /// Ends its thread when dropped.
     _plots: Keeper,
 }
@@ -148,31 +150,42 @@ impl Node {
         register::register(&ledger, &key, &offer, &address.to_string(), token.as_ref()).await?;
         let mut beside = JoinSet::new();
         beside.spawn(housekeeping::run(Arc::clone(&shelf)));
-        beside.spawn(keep::run(Arc::clone(&shelf)));
+        let counters: Arc<Counters> = Arc::default();
+        beside.spawn(keep::run(Arc::clone(&shelf), Arc::clone(&counters)));
         let capacity_rules = match ledger.parameters().await {
             Ok(parameters) => parameters.capacity,
             Err(_) => genesis.parameters.capacity.clone(),
         };
         let pause = decline::pause(Duration::from_millis(capacity_rules.epoch_ms));
         let own = SigningKey::from_seed(key.seed().duplicate());
-        beside.spawn(decline::run(ledger.clone(), own, pause));
+        beside.spawn(decline::run(ledger.clone(), own, pause, Arc::clone(&counters)));
         let rules = rules(&capacity_rules);
         rules.check().map_err(NodeError::Rules)?;
         let made = Plots::open(&dir.join("plots"), id, rules.plot).map_err(NodeError::Plots)?;
         let (made, log) = (Arc::new(made), shelf.log().clone());
-        let wanted = move || {
-            let left = capacity.0.saturating_sub(log.stats().used_bytes);
-            Bytes(plots.0.min(left))
+        let asked = Arc::clone(&shelf);
+        let demand = Demand {
+            bytes: Box::new(move || {
+                let left = capacity.0.saturating_sub(log.stats().used_bytes);
+                Bytes(plots.0.min(left))
+            }),
+            is_busy: Box::new(move || asked.is_busy()),
         };
-        let plots = Keeper::start(Arc::clone(&made), wanted).map_err(NodeError::Plots)?;
+        let plots = Keeper::start(Arc::clone(&made), demand).map_err(NodeError::Plots)?;
         let (audience, heard) = tokio::sync::watch::channel(Audience::default());
         let own = SigningKey::from_seed(key.seed().duplicate());
-        let made = Prover::new(own, rules, made, shelf, heard);
+        let meter = Meter {
+            counters: Arc::clone(&counters),
+            shelf: Arc::clone(&shelf),
+            plots: Arc::clone(&made),
+        };
+        let made = Prover::new(own, rules, made, shelf, heard, Arc::clone(&counters));
         // Set once, here.
         let _ = prover.set(Arc::new(made));
         let caller = Caller::new(endpoint, WITNESS);
-        beside.spawn(watch::run(Watch { ledger, key, book, caller, rules, audience }));
-        Ok(Self { id, address, server, beside, _plots: plots })
+        let watch = Watch { ledger, key, book, caller, rules, audience, counters };
+        beside.spawn(watch::run(watch));
+        Ok(Self { id, address, server, beside, meter, _plots: plots })
     }
 
     /// Its key.
@@ -187,9 +200,15 @@ impl Node {
         self.address
     }
 
+    /// Reads its figures.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+
     /// Answers what it has taken and stops.
     pub async fn stop(mut self) {
-        self.beside.abort_all();
+        self.beside.shutdown().await;
         self.server.shutdown(GRACE).await;
     }
 }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use acre_codec::List;
 use acre_crypto::SigningKey;
@@ -25,7 +26,7 @@ use tokio::sync::oneshot;
 use crate::contracts::{ContractSource, Contracts, Read, Unknown};
 use crate::error::NodeError;
 use crate::inventory::{Inventory, Meaning, head_key, meaning, shard_key};
-use crate::limits::{ALLOWANCE_BYTES, ALLOWANCE_DIVISOR};
+use crate::limits::{ALLOWANCE_BYTES, ALLOWANCE_DIVISOR, BUSY};
 
 type Body = bytes::Bytes;
 
@@ -43,6 +44,9 @@ pub struct Shelf {
     /// One head is compared and replaced at a time.
     heads: tokio::sync::Mutex<()>,
     capacity: Bytes,
+    opened: Instant,
+    /// Milliseconds from `opened` to the last request, and one; 0 before the first.
+    asked: AtomicU64,
 }
 
 impl Shelf {
@@ -61,7 +65,8 @@ impl Shelf {
         let inventory = Mutex::new(Inventory::of(&log));
         let heads = tokio::sync::Mutex::new(());
         let (contracts, archived) = (Contracts::new(source), Mutex::default());
-        Ok(Self { log, key, contracts, inventory, archived, heads, capacity })
+        let (opened, asked) = (Instant::now(), AtomicU64::new(0));
+        Ok(Self { log, key, contracts, inventory, archived, heads, capacity, opened, asked })
     }
 
     /// The log, for housekeeping.
@@ -69,8 +74,19 @@ impl Shelf {
         &self.log
     }
 
+    fn tick(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// Whether somebody asked for something just now.
+    pub(crate) fn is_busy(&self) -> bool {
+        let asked = self.asked.load(Ordering::Relaxed);
+        asked > 0 && u128::from(self.tick().saturating_sub(asked)) < BUSY.as_millis()
+    }
+
     /// Answers one message.
     pub async fn answer(&self, message: Message) -> Message {
+        self.asked.store(self.tick(), Ordering::Relaxed);
         let Ok(request) = decode_request(&message.meta) else {
             return reply(Err(Refusal::Malformed));
         };
@@ -363,7 +379,7 @@ impl Shelf {
         }
     }
 
-    fn status(&self) -> NodeStatus {
+    pub(crate) fn status(&self) -> NodeStatus {
         let stats = self.log.stats();
         let inventory = self.inventory();
         NodeStatus {

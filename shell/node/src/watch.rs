@@ -27,6 +27,7 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::contracts::{Contracts, Read, Unknown};
 use crate::limits::{ANSWERS_WAITING, EPOCH_LOOK_MAX, EPOCH_LOOK_MIN, REPORT_TRIES};
+use crate::metrics::Counters;
 use crate::prover::Audience;
 use crate::shelf::{allowance, now as unix_now};
 
@@ -38,6 +39,7 @@ pub(crate) struct Watch {
     pub(crate) caller: Caller,
     pub(crate) rules: Rules,
     pub(crate) audience: watch::Sender<Audience>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Something for the machine, and when it came.
@@ -130,6 +132,10 @@ async fn look(shared: Arc<Shared>, plans: mpsc::Sender<Plan>) {
                 let before = known.take().map(|(_, witnesses)| witnesses).unwrap_or_default();
                 let epoch = state.number;
                 tracing::debug!(%epoch, index, duties = plan.duties.len(), "an epoch began");
+                let counters = &shared.watch.counters;
+                counters.epoch.set(epoch.0);
+                counters.duties.set(plan.duties.len() as u64);
+                counters.witnesses.set(witnesses.len() as u64);
                 known = Some((epoch, witnesses.clone()));
                 shared.watch.audience.send_replace(Audience { epoch, witnesses, before });
                 if plans.send(plan).await.is_err() {
@@ -350,16 +356,22 @@ async fn submit(shared: &Shared, report: Report) {
             continue;
         }
         if state.past.is_none_or(|past| past.number != epoch) {
-            return tracing::warn!(%epoch, "too late for a report");
+            tracing::warn!(%epoch, "too late for a report");
+            break;
         }
         let action = Action::ReportWitness { epoch, verdicts: verdicts.clone() };
         match shared.watch.ledger.submit(&shared.watch.key, action).await {
-            Ok(_) => return tracing::debug!(%epoch, "reported"),
+            Ok(_) => {
+                shared.watch.counters.reports.add(1);
+                shared.watch.counters.verdicts.add(verdicts.len() as u64);
+                return tracing::debug!(%epoch, "reported");
+            }
             Err(error) => tracing::warn!(%error, %epoch, "a report failed"),
         }
         tries += 1;
         sleep(pause(&state)).await;
     }
+    shared.watch.counters.reports_failed.add(1);
 }
 
 /// Between two looks for what is about to come.

@@ -75,6 +75,13 @@ async fn sold_shards_that_were_lost_are_found_by_witnesses() {
     for node in &nodes[..3] {
         grid.until(node.id(), "paid for its shards", |node| node.verified.storage == HELD).await;
     }
+    let figures = nodes[0].meter().read();
+    assert_eq!((figures.shards, figures.contracts), (PACKS.into(), 1));
+    assert_eq!((figures.plots, figures.plot_bytes), (4, PLOTTED.0));
+    assert!(figures.used_bytes > HELD.0 - PLOTTED.0 && figures.free_bytes > 0, "{figures:?}");
+    assert_eq!((figures.witnesses, figures.duties), (3, 3), "{figures:?}");
+    assert!(figures.epoch > 0 && figures.challenges_answered > 0, "{figures:?}");
+    assert!(figures.reports > 0 && figures.verdicts >= figures.reports, "{figures:?}");
     let other = grid.ledger.node(nodes[4].id()).await.unwrap().unwrap();
     assert!(other.verified.storage <= PLOTTED, "it sold nothing: {:?}", other.verified);
 

@@ -80,6 +80,7 @@ async fn storage_that_is_over_is_deleted_and_paid_storage_stays() {
     until(&grid, node, page(expired), &empty).await;
     let refused = Reply::Refused(Refusal::ContractEnded(expired));
     assert_eq!(put(&grid, node, expired, 9).await, refused, "nothing more is taken");
+    assert!(node.meter().read().records_deleted > 0);
     // A node looks after a contract that was cancelled within minutes, or when it starts.
     for node in nodes {
         node.stop().await;
@@ -126,6 +127,7 @@ async fn workload_is_declined_with_the_reason_and_refunded() {
     assert_eq!(closed.held(), Some(Amount::ZERO));
     let node = grid.ledger.node(nodes[1].id()).await.unwrap().unwrap();
     assert_eq!(node.reserved, Resources::default(), "nothing is reserved any more");
+    assert_eq!(nodes[1].meter().read().workloads_declined, 1);
     let lines = grid.ledger.bill(&closed).await.unwrap();
     assert!(lines.iter().all(|line| acre_ledger::bill::recompute(line).as_ref() == Some(line)));
     let fees = before.checked_sub(balance().await).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use acre_gate::Registry;
 use acre_ledger::{Capacity, SignedJoinToken};
-use acre_node::{Config, Node, Offer};
+use acre_node::{Config, Metrics, Node, Offer};
 use acre_types::{Bytes, Country};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -81,10 +81,56 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
     let id = node.id().to_string();
     tracing::info!(%id, address = %settings.listen, site = %settings.site, "node ready");
     Ready { id, address: settings.listen.to_string() }.announce()?;
-    let _admin = super::administer(dir, Arc::new(Registry::of_process()), || true);
+    let _admin = super::administer(dir, metrics(&node), || true);
     super::told_to_stop(keeper).await?;
     node.stop().await;
     Ok(())
+}
+
+/// What the node holds, proves and witnesses, by its own word.
+fn metrics(node: &Node) -> Arc<Registry> {
+    type Read = fn(&Metrics) -> u64;
+    let registry = Arc::new(Registry::of_process());
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let gauges: [(&str, &str, Read); 9] = [
+        ("acre_node_plots", "Regions of plots that are whole.", |of| of.plots),
+        ("acre_node_plot_bytes", "Bytes of plots.", |of| of.plot_bytes),
+        ("acre_node_shards", "Shards held.", |of| of.shards),
+        ("acre_node_contracts", "Contracts of which anything is held.", |of| of.contracts),
+        ("acre_node_used_bytes", "Bytes of the shard log, dead ones too.", |of| of.used_bytes),
+        ("acre_node_free_bytes", "Bytes that may still be stored.", |of| of.free_bytes),
+        ("acre_node_epoch", "Epoch in which it witnesses.", |of| of.epoch),
+        ("acre_node_duties", "Nodes that it watches in that epoch.", |of| of.duties),
+        ("acre_node_witnesses", "Nodes that watch it in that epoch.", |of| of.witnesses),
+    ];
+    for (name, help, read) in gauges {
+        let meter = node.meter();
+        registry.watch(name, help, move || whole(read(&meter.read())));
+    }
+    let totals: [(&str, &str, Read); 7] = [
+        ("acre_node_verdicts_total", "Verdicts in reports that the ledger took.", |of| of.verdicts),
+        ("acre_node_reports_total", "Reports that the ledger took.", |of| of.reports),
+        ("acre_node_reports_failed_total", "Reports too late or refused.", |of| of.reports_failed),
+        ("acre_node_challenges_answered_total", "Questions of witnesses answered.", |of| {
+            of.challenges_answered
+        }),
+        (
+            "acre_node_challenges_refused_total",
+            "Questions refused: not by a witness, or too often.",
+            |of| of.challenges_refused,
+        ),
+        (
+            "acre_node_records_deleted_total",
+            "Records deleted as their contracts were over.",
+            |of| of.records_deleted,
+        ),
+        ("acre_node_workloads_declined_total", "Workloads declined.", |of| of.workloads_declined),
+    ];
+    for (name, help, read) in totals {
+        let meter = node.meter();
+        registry.watch_total(name, help, move || whole(read(&meter.read())));
+    }
+    registry
 }
 
 /// What this machine can offer beside the storage its owner chose.

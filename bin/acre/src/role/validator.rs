@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use acre_chain::{Config, Validator};
+use acre_chain::{Config, Metrics, Role, Status, Validator};
 use acre_gate::Registry;
 use serde::{Deserialize, Serialize};
 
@@ -45,21 +45,46 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
     Ok(validator.stop().await?)
 }
 
-/// Where the chain stands, as this validator knows it.
+/// Where the chain stands, and what waits, as this validator knows it.
 fn metrics(validator: &Validator) -> Arc<Registry> {
     let registry = Arc::new(Registry::of_process());
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let status = validator.subscribe();
-    let height = move || whole(status.borrow().height);
-    registry.watch("acre_chain_height", "Last block applied.", height);
-    let status = validator.subscribe();
-    let tip = move || whole(status.borrow().tip);
-    registry.watch("acre_chain_tip", "Newest final block known.", tip);
-    let status = validator.subscribe();
-    let time = move || whole(status.borrow().timestamp_ms);
-    registry.watch("acre_chain_block_time_ms", "Time of the last block, since 1970.", time);
-    let status = validator.subscribe();
-    let term = move || whole(status.borrow().epoch);
-    registry.watch("acre_chain_term", "Term of the newest final block known.", term);
+    let gauges: [(&str, &str, fn(&Status) -> u64); 8] = [
+        ("acre_chain_height", "Last block applied.", |of| of.height),
+        ("acre_chain_tip", "Newest final block known.", |of| of.tip),
+        ("acre_chain_block_time_ms", "Time of the last block, since 1970.", |of| of.timestamp_ms),
+        ("acre_chain_term", "Term of the newest final block known.", |of| of.epoch),
+        ("acre_chain_view", "View of the newest final block, within its term.", |of| of.view),
+        ("acre_chain_peers", "Validators of the term that can be reached, and itself.", |of| {
+            of.reachable.into()
+        }),
+        ("acre_chain_quorum", "How many of them are needed.", |of| of.quorum.into()),
+        ("acre_chain_votes", "1 while this one votes.", |of| u64::from(of.role == Role::Validator)),
+    ];
+    for (name, help, read) in gauges {
+        let status = validator.subscribe();
+        registry.watch(name, help, move || whole(read(&status.borrow())));
+    }
+    let meter = validator.meter();
+    let waiting = move || whole(meter().waiting);
+    registry.watch("acre_chain_mempool", "Transactions that wait for a block.", waiting);
+    let totals: [(&str, &str, fn(&Metrics) -> u64); 8] = [
+        ("acre_chain_submitted_total", "Transactions taken from clients.", |of| of.submitted),
+        ("acre_chain_refused_total", "Transactions refused to clients.", |of| of.refused),
+        ("acre_chain_relayed_in_total", "Taken from other validators.", |of| of.relayed_in),
+        ("acre_chain_relayed_out_total", "Given to other validators.", |of| of.relayed_out),
+        ("acre_chain_relayed_in_vain_total", "Brought though they were here.", |of| {
+            of.relayed_in_vain
+        }),
+        ("acre_chain_signatures_good_total", "Signatures found good.", |of| of.signatures_good),
+        ("acre_chain_signatures_bad_total", "Signatures found bad.", |of| of.signatures_bad),
+        ("acre_chain_signatures_turned_away_total", "Not looked at: too many of a peer.", |of| {
+            of.signatures_turned_away
+        }),
+    ];
+    for (name, help, read) in totals {
+        let meter = validator.meter();
+        registry.watch_total(name, help, move || whole(read(&meter())));
+    }
     registry
 }
