@@ -84,6 +84,7 @@ pub use object::{
     ProposedMembers, Span,
 };
 pub use object::{Nap, Offence, Power, PowerRules, PowerState};
+pub use object::{PlotParams, PuzzleParams};
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{

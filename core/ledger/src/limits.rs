@@ -179,6 +179,18 @@ pub const NAPS_MAX: u64 = 1_000;
 pub const NAP_EPOCHS_MAX: u64 = 168;
 /// Epochs that a node that is called may take to get up.
 pub const WAKE_EPOCHS_MAX: u64 = 24;
+/// Bytes of a plot's region or of a puzzle's lane: a few leaves (tests use it).
+pub const PLOT_BYTES_MIN: u64 = 32 << 10;
+/// Bytes of a plot's region or of a puzzle's lane at most: each is held in memory as a whole.
+pub const PLOT_BYTES_MAX: u64 = 1 << 30;
+/// Times that a region is written over at most.
+pub const PLOT_LAYERS_MAX: u64 = 8;
+/// Samples of one visit: an answer with so many fits its limit.
+pub const SAMPLES_MAX: u64 = 16;
+/// Places at which an answer to a puzzle is computed again.
+pub const PROBES_MAX: u64 = 8;
+/// Steps of a lane.
+pub const PUZZLE_STEPS_MAX: u64 = 1 << 20;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 

@@ -6,7 +6,8 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, CapacityRules, Event, Farm, Member, Members, MintingRules, Parameters, Refusal, TheEpoch, Verified, apply_block,
+    Action, CapacityRules, Event, Farm, Member, Members, MintingRules, Parameters, Refusal,
+    TheEpoch, Verified, apply_block,
 };
 use acre_types::{AccountId, Amount, FarmId, Height, UnixMs};
 use proptest::prelude::*;

@@ -280,6 +280,10 @@ fn changes_have_bounds_and_some_things_no_vote_can_change() {
     };
     refused(fees(u64::MAX), Refusal::OutOfRange { what: "fees.byte" });
     refused(fees(0), Refusal::NothingToDo);
+    let mut capacity = acre_ledger::CapacityRules::default();
+    capacity.plots.layers += 1;
+    let fixed = Refusal::FixedForLife { what: "the form of plots" };
+    refused(Amendment::Capacity(capacity), fixed);
     let longer = SeatRules { term_heights: 601, ..SeatRules::default() };
     let fixed = Refusal::FixedForLife { what: "seats.term_heights" };
     refused(Amendment::Seats(longer), fixed);

@@ -6,52 +6,28 @@ use acre_capacity::duty::{Rules, WorkRules};
 use acre_capacity::limits::VISITS_MAX;
 use acre_capacity::plot::PlotRules;
 use acre_capacity::puzzle::LaneRules;
-use acre_ledger::{CapacityRules, Independence};
-
-const MIB: u32 = 1 << 20;
+use acre_ledger::{CapacityRules, PlotParams, PuzzleParams};
 
 /// How plots are made and nodes are examined in a grid with these rules. The same for all its
-/// nodes, as it follows from what the ledger says.
-///
-/// A grid on one machine ([`Independence::Node`]) gets small regions and puzzles: they show that all
-/// parts work, and cost next to nothing. Any other gets regions that take seconds to make, which is
-/// what makes a deadline mean something; see `docs/protocols/witnesses.md`.
+/// nodes, as it follows from what the ledger says; see `docs/protocols/witnesses.md`.
 pub(crate) fn rules(grid: &CapacityRules) -> Rules {
     let visits = u8::try_from(grid.slots).unwrap_or(VISITS_MAX).clamp(1, VISITS_MAX);
     let epoch = Duration::from_millis(grid.epoch_ms);
-    let answer = Duration::from_millis(grid.answer_ms.into());
-    let retry = (epoch / 40).min(Duration::from_secs(5));
-    match grid.independence {
-        Independence::Node => Rules {
-            plot: PlotRules { region_bytes: MIB, layers: 3 },
-            visits,
-            samples: 8,
-            answer,
-            retry,
-            rebuild_every: 2,
-            work: WorkRules {
-                lane: LaneRules { lane_bytes: 64 * 1024, steps: 256 },
-                every: 16,
-                probes: 2,
-                // All nodes share the same cores.
-                par: Duration::from_secs(5),
-                memory_scale: 4096,
-            },
-        },
-        Independence::Site | Independence::Operator => Rules {
-            plot: PlotRules { region_bytes: 256 * MIB, layers: 3 },
-            visits,
-            samples: 8,
-            answer,
-            retry,
-            rebuild_every: 1,
-            work: WorkRules {
-                lane: LaneRules { lane_bytes: 256 * MIB, steps: 1 << 20 },
-                every: 24,
-                probes: 4,
-                par: Duration::from_secs(5),
-                memory_scale: 1,
-            },
+    let PlotParams { region_bytes, layers, samples, rebuild_every } = grid.plots;
+    let PuzzleParams { lane_bytes, steps, every, probes, par_ms, memory_scale } = grid.puzzle;
+    Rules {
+        plot: PlotRules { region_bytes, layers },
+        visits,
+        samples,
+        answer: Duration::from_millis(grid.answer_ms.into()),
+        retry: (epoch / 40).min(Duration::from_secs(5)),
+        rebuild_every,
+        work: WorkRules {
+            lane: LaneRules { lane_bytes, steps },
+            every,
+            probes,
+            par: Duration::from_millis(par_ms.into()),
+            memory_scale,
         },
     }
 }
@@ -67,5 +43,21 @@ mod tests {
                 assert_eq!(rules(&CapacityRules { slots, ..grid.clone() }).check(), Ok(()));
             }
         }
+    }
+
+    /// What the ledger lets pass, those who make plots and puzzles accept.
+    #[test]
+    fn bounds_of_the_ledger_lie_within_those_of_proofs() {
+        use acre_capacity::limits;
+        use acre_ledger::limits as ledger;
+
+        assert!(u64::from(limits::REGION_BYTES_MIN) <= ledger::PLOT_BYTES_MIN);
+        assert!(u64::from(limits::REGION_BYTES_MAX) >= ledger::PLOT_BYTES_MAX);
+        assert!(u64::from(limits::LANE_BYTES_MIN) <= ledger::PLOT_BYTES_MIN);
+        assert!(u64::from(limits::LANE_BYTES_MAX) >= ledger::PLOT_BYTES_MAX);
+        assert!(u64::from(limits::WALK_STEPS_MAX) >= ledger::PUZZLE_STEPS_MAX);
+        assert!(limits::SAMPLES_MAX as u64 >= ledger::SAMPLES_MAX);
+        assert!(limits::PROBES_MAX as u64 >= ledger::PROBES_MAX);
+        assert!(u64::from(limits::LAYERS_MAX) >= ledger::PLOT_LAYERS_MAX);
     }
 }

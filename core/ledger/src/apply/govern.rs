@@ -229,6 +229,10 @@ impl Work<'_> {
         if changed.seats.term_heights != present.seats.term_heights {
             return Err(Refusal::FixedForLife { what: "seats.term_heights" }.into());
         }
+        let (new, old) = (&changed.capacity.plots, &present.capacity.plots);
+        if (new.region_bytes, new.layers) != (old.region_bytes, old.layers) {
+            return Err(Refusal::FixedForLife { what: "the form of plots" }.into());
+        }
         if changed.minting.period_epochs != present.minting.period_epochs {
             return Err(Refusal::FixedForLife { what: "minting.period_epochs" }.into());
         }

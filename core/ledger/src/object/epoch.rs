@@ -5,7 +5,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::parameters::{at_least, bounded};
 use crate::error::GenesisError;
-use crate::limits::{BEACON_STEPS_MAX, EPOCH_MS_MAX, EPOCH_MS_MIN, WITNESSES_MAX};
+use crate::limits::{
+    BEACON_STEPS_MAX, EPOCH_MS_MAX, EPOCH_MS_MIN, PLOT_BYTES_MAX, PLOT_BYTES_MIN, PLOT_LAYERS_MAX,
+    PROBES_MAX, PUZZLE_STEPS_MAX, SAMPLES_MAX, WITNESSES_MAX,
+};
 use crate::witness::Assignment;
 
 /// The capacity epoch that runs: it counts time, not heights. The first block whose time is
@@ -103,6 +106,118 @@ pub struct CapacityRules {
     pub capacity_tolerance_percent: u8,
     /// Hashes one after the other from the mix of the beacon to the next seed.
     pub beacon_steps: u32,
+    /// How free space is filled and sampled.
+    pub plots: PlotParams,
+    /// How cores and memory are measured.
+    pub puzzle: PuzzleParams,
+}
+
+/// How plots are made, and how often a witness looks into them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PlotParams {
+    /// Bytes of a region, which is made and checked as a whole; a power of two. Fixed for the life
+    /// of a grid: all plots would be worth nothing.
+    pub region_bytes: u32,
+    /// Times that a region is written over. Fixed as well.
+    pub layers: u8,
+    /// Samples of one visit.
+    pub samples: u8,
+    /// A witness makes a region again in one of so many epochs.
+    pub rebuild_every: u16,
+}
+
+/// The timed puzzle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PuzzleParams {
+    /// Bytes of memory of one lane; a power of two.
+    pub lane_bytes: u32,
+    /// Steps of one lane over its memory; a multiple of eight.
+    pub steps: u32,
+    /// Set in one of so many epochs.
+    pub every: u16,
+    /// Places at which a witness computes again what was answered.
+    pub probes: u8,
+    /// Time in which one lane on one core of the reference machine is solved, in milliseconds.
+    pub par_ms: u32,
+    /// What one byte of a lane counts for, so that a grid on one machine need not use its memory.
+    pub memory_scale: u32,
+}
+
+impl Default for PlotParams {
+    /// Regions of 256 MiB take seconds to make, which is what makes a deadline mean something.
+    fn default() -> Self {
+        Self { region_bytes: 256 << 20, layers: 3, samples: 8, rebuild_every: 1 }
+    }
+}
+
+impl PlotParams {
+    /// Small regions, for a grid on one machine: they show that all parts work, and prove nothing
+    /// against recomputing.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { region_bytes: 1 << 20, rebuild_every: 2, ..Self::default() }
+    }
+
+    fn check(&self) -> Result<(), GenesisError> {
+        size("capacity.plots.region_bytes", self.region_bytes)?;
+        within("capacity.plots.layers", self.layers.into(), 1, PLOT_LAYERS_MAX)?;
+        within("capacity.plots.samples", self.samples.into(), 1, SAMPLES_MAX)?;
+        within("capacity.plots.rebuild_every", self.rebuild_every.into(), 1, 10_000)
+    }
+}
+
+impl Default for PuzzleParams {
+    /// Lanes of 256 MiB, once a day.
+    fn default() -> Self {
+        Self {
+            lane_bytes: 256 << 20,
+            steps: 1 << 20,
+            every: 24,
+            probes: 4,
+            par_ms: 5_000,
+            memory_scale: 1,
+        }
+    }
+}
+
+impl PuzzleParams {
+    /// Small lanes, for a grid on one machine, all of whose nodes share the same cores.
+    #[must_use]
+    pub fn local() -> Self {
+        Self {
+            lane_bytes: 64 << 10,
+            steps: 256,
+            every: 16,
+            probes: 2,
+            memory_scale: 4096,
+            ..Self::default()
+        }
+    }
+
+    fn check(&self) -> Result<(), GenesisError> {
+        size("capacity.puzzle.lane_bytes", self.lane_bytes)?;
+        within("capacity.puzzle.steps", self.steps.into(), 8, PUZZLE_STEPS_MAX)?;
+        if !self.steps.is_multiple_of(8) {
+            return Err(GenesisError::Parameter { what: "capacity.puzzle.steps" });
+        }
+        within("capacity.puzzle.every", self.every.into(), 1, 10_000)?;
+        within("capacity.puzzle.probes", self.probes.into(), 1, PROBES_MAX)?;
+        within("capacity.puzzle.par_ms", self.par_ms.into(), 1, 600_000)?;
+        within("capacity.puzzle.memory_scale", self.memory_scale.into(), 1, 1 << 20)
+    }
+}
+
+fn within(what: &'static str, value: u64, min: u64, max: u64) -> Result<(), GenesisError> {
+    at_least(what, value, min)?;
+    bounded(what, value, max)
+}
+
+/// Of a region or a lane, as those who make them can.
+fn size(what: &'static str, bytes: u32) -> Result<(), GenesisError> {
+    if !bytes.is_power_of_two() {
+        return Err(GenesisError::Parameter { what });
+    }
+    within(what, bytes.into(), PLOT_BYTES_MIN, PLOT_BYTES_MAX)
 }
 
 impl Default for CapacityRules {
@@ -118,6 +233,8 @@ impl Default for CapacityRules {
             uptime_tolerance_percent: 25,
             capacity_tolerance_percent: 20,
             beacon_steps: 1 << 20,
+            plots: PlotParams::default(),
+            puzzle: PuzzleParams::default(),
         }
     }
 }
@@ -133,6 +250,8 @@ impl CapacityRules {
             independence: Independence::Node,
             slots: 6,
             beacon_steps: 1 << 14,
+            plots: PlotParams::local(),
+            puzzle: PuzzleParams::local(),
             ..Self::default()
         }
     }
@@ -152,6 +271,35 @@ impl CapacityRules {
         let tolerance = self.capacity_tolerance_percent.into();
         bounded("capacity.capacity_tolerance_percent", tolerance, 100)?;
         at_least("capacity.beacon_steps", self.beacon_steps.into(), 1)?;
-        bounded("capacity.beacon_steps", self.beacon_steps.into(), BEACON_STEPS_MAX.into())
+        bounded("capacity.beacon_steps", self.beacon_steps.into(), BEACON_STEPS_MAX.into())?;
+        self.plots.check()?;
+        self.puzzle.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_plots_and_puzzles_are_those_that_can_be_made() {
+        let refused = |change: fn(&mut CapacityRules)| {
+            let mut rules = CapacityRules::default();
+            change(&mut rules);
+            assert!(rules.check().is_err(), "{rules:?}");
+        };
+        refused(|rules| rules.plots.region_bytes = 3 << 20);
+        refused(|rules| rules.plots.region_bytes = 16 << 10);
+        refused(|rules| rules.plots.region_bytes = 1 << 31);
+        refused(|rules| rules.plots.layers = 0);
+        refused(|rules| rules.plots.samples = 17);
+        refused(|rules| rules.plots.rebuild_every = 0);
+        refused(|rules| rules.puzzle.lane_bytes = 0);
+        refused(|rules| rules.puzzle.steps = 12);
+        refused(|rules| rules.puzzle.probes = 0);
+        refused(|rules| rules.puzzle.par_ms = 0);
+        refused(|rules| rules.puzzle.memory_scale = 0);
+        assert_eq!(CapacityRules::default().check(), Ok(()));
+        assert_eq!(CapacityRules::local().check(), Ok(()));
     }
 }

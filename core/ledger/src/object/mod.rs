@@ -39,7 +39,7 @@ pub use contract::{
     Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Places, Progress,
     Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
 };
-pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch};
+pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch, PlotParams, PuzzleParams};
 pub(crate) use farm::are_members;
 pub use farm::{Farm, FarmName, FarmRelease, Member, Members, ProposedMembers};
 pub use grid::{Grid, GridKind, Totals};
