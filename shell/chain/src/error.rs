@@ -366,6 +366,16 @@ pub enum ClientError {
         #[source]
         lie: Lie,
     },
+    /// Whoever answered makes blocks of another grid.
+    #[error("validator {peer:?} belongs to another grid: its chain is {theirs}, ours is {ours}")]
+    OtherGrid {
+        /// The last one that does.
+        peer: PublicKey,
+        /// Digest of its genesis, by its word.
+        theirs: Digest,
+        /// Digest of this reader's genesis.
+        ours: Digest,
+    },
     /// Whoever answered knows only older blocks than this reader has seen.
     #[error("validators are behind: block {offered} was offered, block {seen} was seen already")]
     Stale {

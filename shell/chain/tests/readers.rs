@@ -104,7 +104,8 @@ async fn old_state_is_called_old_and_nothing_is_signed_upon_it() {
     assert!(matches!(signed, Err(ClientError::NoQuorum { .. })), "{signed:?}");
 
     // With a quorum to ask, the old state is found out, and the present one read.
-    let sure = client_of(&grid, &lagging, Some(&validator), strict()).await;
+    let options = Options { patience: None, ..strict() };
+    let sure = client_of(&grid, &lagging, Some(&validator), options).await;
     let (new, freshness) = sure.snapshot_with_freshness(&[mine.key()]).await.unwrap();
     assert_eq!(freshness, Freshness::Confirmed);
     assert_eq!(new.read(&mine).unwrap().unwrap().nonce, 1);

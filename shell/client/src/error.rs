@@ -209,6 +209,8 @@ impl ClientError {
             Self::Ledger(Chain::Refused(Refused::NoFunds { .. })) => Failure::NotEnough,
             Self::Ledger(Chain::Refused(_)) => Failure::Denied,
             Self::Ledger(Chain::OutcomeUnknown { .. }) => Failure::OutcomeUnknown,
+            Self::Ledger(Chain::NoQuorum { .. }) => Failure::NotEnough,
+            Self::Ledger(Chain::OtherGrid { .. }) => Failure::Denied,
             Self::Ledger(_) | Self::Unreachable { .. } | Self::VolumeUnreachable { .. } => {
                 Failure::Unreachable
             }

@@ -44,6 +44,7 @@ const fn is_passing(error: &ClientError) -> bool {
         ClientError::Unreachable { .. }
             | ClientError::NotReady { .. }
             | ClientError::Stale { .. }
+            | ClientError::NoQuorum { .. }
             | ClientError::OutcomeUnknown { .. }
     )
 }

@@ -11,7 +11,7 @@
 //! Otherwise it says so ([`Waiting::OldState`]), and signs nothing: whoever is shown an old number of
 //! its account would sign it again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -114,15 +114,16 @@ impl LedgerClient {
         survey
     }
 
-    /// Waits for all to answer, a moment only for the rest if a quorum has.
+    /// Waits for all to answer, a moment only for the rest if a quorum has. Whoever of those that
+    /// sit has the newest block is asked first from then on: one that lost its seat may not follow.
     async fn ask_all(&self) -> Survey {
         let begun = Instant::now();
         let mut asking = JoinSet::new();
         for peer in self.in_turn() {
             let client = self.clone();
-            asking.spawn(async move { client.stands(peer).await.then_some(peer) });
+            asking.spawn(async move { Some((peer, client.stands(peer).await?)) });
         }
-        let mut there = BTreeSet::new();
+        let mut there = BTreeMap::new();
         let mut survey = self.count(&there);
         let mut deadline = begun + ORIENT_TIMEOUT;
         loop {
@@ -131,37 +132,49 @@ impl LedgerClient {
                     there.extend(answer.ok().flatten());
                     survey = self.count(&there);
                 }
-                Ok(None) => return survey,
-                Err(_) if survey.is_quorum() || deadline > begun + ORIENT_TIMEOUT => return survey,
+                Ok(None) => break,
+                Err(_) if survey.is_quorum() || deadline > begun + ORIENT_TIMEOUT => break,
                 Err(_) => deadline = begun + SURVEY_TIMEOUT,
             }
         }
+        let newest = there.values().max();
+        let is_newest = |peer: &PublicKey| newest.is_some() && there.get(peer) == newest;
+        let members = self.members();
+        if let Some(best) =
+            self.in_turn().into_iter().find(|peer| members.contains(peer) && is_newest(peer))
+        {
+            self.prefer(best);
+        }
+        survey
     }
 
-    fn count(&self, there: &BTreeSet<PublicKey>) -> Survey {
+    /// Those that sit, as far as is known.
+    fn members(&self) -> Vec<PublicKey> {
         let trust = self.0.trust.read().unwrap_or_else(PoisonError::into_inner);
-        let members = trust.newest().validators();
+        trust.newest().validators().to_vec()
+    }
+
+    fn count(&self, there: &BTreeMap<PublicKey, Height>) -> Survey {
+        let members = self.members();
         let validators = members.len();
-        let answered = members.iter().filter(|member| there.contains(member)).count();
+        let answered = members.iter().filter(|member| there.contains_key(member)).count();
         Survey { answered, needed: validators - validators.saturating_sub(1) / 3, validators }
     }
 
-    /// Whether this validator says where it stands, and proves it.
-    async fn stands(&self, peer: PublicKey) -> bool {
-        let Ok(reply) = self.call(peer, &Request::Info, Vec::new(), SURVEY_TIMEOUT).await else {
-            return false;
-        };
+    /// Where this validator says that it stands, if it proves it.
+    async fn stands(&self, peer: PublicKey) -> Option<Height> {
+        let reply = self.call(peer, &Request::Info, Vec::new(), SURVEY_TIMEOUT).await.ok()?;
         self.learn_signers(peer, &reply).await;
-        let Ok(Reply::Info(info)) = reply else { return false };
-        let Some(head) = info.head.filter(|_| info.chain == self.chain()) else { return false };
+        let Ok(Reply::Info(info)) = reply else { return None };
+        let head = info.head.filter(|_| info.chain == self.chain())?;
         match self.believe(&head) {
             Ok(block) => {
                 self.saw(&block);
-                true
+                Some(block.height)
             }
             Err(lie) => {
                 tracing::warn!(%peer, %lie, "a validator does not tell the truth");
-                false
+                None
             }
         }
     }

@@ -309,7 +309,19 @@ impl LedgerClient {
                 failed = worse(failed, self.blame(peer, trouble));
             }
         }
-        Err(failed)
+        Err(self.explained(failed).await)
+    }
+
+    /// One that seems to lie may be an honest validator of another grid.
+    async fn explained(&self, failed: ClientError) -> ClientError {
+        let ClientError::Lied { peer, .. } = failed else { return failed };
+        let asked = self.call(peer, &Request::Info, Vec::new(), READ_TIMEOUT).await;
+        match asked {
+            Ok(Ok(Reply::Info(info))) if info.chain != self.chain() => {
+                ClientError::OtherGrid { peer, theirs: info.chain, ours: self.chain() }
+            }
+            _ => failed,
+        }
     }
 
     fn blame(&self, peer: PublicKey, trouble: Trouble) -> ClientError {

@@ -124,6 +124,10 @@ impl LedgerClient {
         tokio::select! {
             sent = self.try_all(signed) => sent,
             () = self.keep_told() => unreachable!("telling never ends"),
+            // A validator may keep the call for long while it waits for a block.
+            () = tokio::time::sleep(self.patience()) => {
+                Err(ClientError::OutcomeUnknown { id: signed.transaction.id() })
+            }
         }
     }
 
