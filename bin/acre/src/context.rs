@@ -57,7 +57,7 @@ impl Context {
         if !genesis.exists() {
             let what = format!("{} belongs to no grid yet", home.root().display());
             return Err(Failure::new(Code::NotFound, what)
-                .hint("acre up (a grid of your own), or acre id restore --words-file FILE --grid GRID")
+                .hint("acre up (a grid of your own), or acre grid join GRID")
                 .into());
         }
         let genesis = read_genesis(&genesis)?;

@@ -143,6 +143,8 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Outcome {
 }
 
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
+    // A name alone has a folder, too.
+    let path = &std::path::absolute(path).with_context(|| path.display().to_string())?;
     let folder = path.parent().ok_or_else(|| anyhow!("{} has no folder", path.display()))?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let fresh = path.with_extension("new");

@@ -1,6 +1,7 @@
 //! `acre`: one binary, every role a subcommand.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod asking;
 mod bench;
 mod cli;
 mod command;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         if cli.quiet { Notes::Hidden } else { Notes::Shown },
     );
     start_log(&cli.command);
+    asking::set(cli.wait, notes);
     match run(cli, &Output::new(form, notes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

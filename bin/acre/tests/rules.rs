@@ -5,7 +5,7 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::{Grid, Output, Story, acre_at, eventually, list, number, text};
+use common::{Grid, Kept, Output, Story, acre_at, eventually, list, number, text};
 
 #[test]
 fn farms_and_nodes_have_commands_for_their_rules() {
@@ -15,6 +15,8 @@ fn farms_and_nodes_have_commands_for_their_rules() {
     story.check("a farm stakes and gets it back", || farm_stakes_and_gets_it_back(&grid));
     story.check("a cooperative agrees", || cooperative_agrees(&grid));
     story.check("nodes show what they proved", || nodes_show_what_they_proved(&grid));
+    story.check("only certifiers attest", || only_certifiers_attest(&grid));
+    story.check("an own node drains and sleeps", || own_node_drains_and_sleeps(&grid));
     story.end();
 }
 
@@ -46,15 +48,8 @@ struct Friend {
 impl Friend {
     fn of(grid: &Grid, name: &str, tokens: &str) -> Self {
         let home = grid.path(name);
-        let words = grid.path(&format!("{name}.words"));
-        let seed = grid.path(&format!("{name}.seed"));
-        acre_at(&seed, &["id", "new"]).exits(0);
-        let phrase = acre_at(&seed, &["id", "words"]).exits(0).json();
-        std::fs::write(&words, text(&phrase, "words")).unwrap();
-        let (words, grid_home) = (words.to_str().unwrap().to_owned(), grid.home());
-        let grid_home = grid_home.to_str().unwrap();
-        let restore = ["id", "restore", "--words-file", &words, "--grid", grid_home];
-        let shown = acre_at(&home, &restore).exits(0).json();
+        let shown = acre_at(&home, &["id", "new"]).exits(0).json();
+        acre_at(&home, &["grid", "join", grid.home().to_str().unwrap()]).exits(0);
         let account = text(&shown, "account").to_owned();
         grid.acre(&["wallet", "send", &account, tokens]).exits(0);
         Self { home, account }
@@ -250,4 +245,38 @@ fn lost_handle_comes_back(grid: &Grid) {
     });
     let shown = again.acre(&["id", "handle", "show"]).exits(0).json();
     assert_eq!((text(&shown, "handle"), text(&shown, "owner")), ("grace-hopper", &*again.account));
+}
+
+fn only_certifiers_attest(grid: &Grid) {
+    let evidence = grid.path("evidence");
+    std::fs::write(&evidence, "a photograph").unwrap();
+    let file = evidence.to_str().unwrap();
+    let attest = ["farm", "attest", "1", "certified", "--evidence", file];
+    grid.acre(&attest).exits(4).says(&["nothing was changed"]);
+    grid.acre(&["farm", "attest", "1", "certified", "--evidence", "/nowhere"]).exits(3).error();
+    grid.acre(&["farm", "unattest", "1"]).exits(4).error();
+}
+
+fn own_node_drains_and_sleeps(grid: &Grid) {
+    let farm = grid.acre(&["farm", "create", "a farm with a node"]).exits(0).json();
+    let farm = number(&farm, "id").to_string();
+    let token = grid.acre(&["farm", "token", &farm]).exits(0).json();
+    std::fs::write(grid.path("token"), text(&token, "token")).unwrap();
+    let (dir, token, home) = (grid.arg("own"), grid.arg("token"), grid.home());
+    let join = ["node", "join", "--dir", &dir, "--token-file", &token, "--site", "Here"];
+    let about = ["--country", "BE", "--capacity", "1GiB", "--grid", home.to_str().unwrap()];
+    grid.acre(&[&join[..], &about].concat()).exits(0);
+    let (_node, ready) = Kept::role(&["node", "run"], &grid.path("own"));
+    let id = text(&ready, "id");
+    let turned = |words: &[&str]| {
+        let words = [&["node"], &words[..1], &[id], &words[1..]].concat();
+        grid.acre(&words).exits(0).json()
+    };
+    assert_eq!(text(&turned(&["drain"]), "state"), "draining");
+    assert_eq!(text(&turned(&["drain", "--undo"]), "state"), "active");
+    turned(&["sleep", "--in", "2", "--for", "3"]);
+    turned(&["wake"]);
+    assert_eq!(text(&turned(&["retire"]), "state"), "retired");
+    let others = grid.node_ids().remove(0);
+    grid.acre(&["node", "drain", &others]).exits(4).says(&["belongs to another account"]);
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use common::{Grid, Kept, Story, acre, command, eventually, kill, list, number, text};
+use common::{Grid, Kept, Story, acre, eventually, free_address, kill, list, number, text};
 
 /// An account that nobody has the key of.
 const NOBODY: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
@@ -21,6 +21,7 @@ fn four_validators_bear_the_loss_of_any_one() {
     story.check("status tells of four", || status_tells_of_four(&grid));
     story.check("each may die and return", || each_may_die_and_return(&grid));
     story.check("two lost stop commits", || two_lost_stop_commits(&grid));
+    story.check("who sends without a quorum is told", || without_quorum_one_is_told(&grid));
     story.check("all killed at once come back", || all_killed_at_once_come_back(&grid));
     story.end();
 }
@@ -54,20 +55,10 @@ impl Joined {
         let made =
             acre(&[&new[..], &["--grid", home.to_str().unwrap(), "--json"]].concat()).exits(0);
         let id = text(&made.json(), "id").to_owned();
-        let mut run = command(&["validator", "run", "--dir", &dir]);
-        let log = std::fs::File::create(grid.path("fifth.log")).unwrap();
-        let run = run.stdout(std::process::Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut process = Kept(run);
-        let ready: Value = serde_json::from_str(&process.first_line()).unwrap();
+        let (process, ready) = Kept::role(&["validator", "run"], &grid.path("fifth"));
         assert_eq!(text(&ready, "id"), id);
         Self { id, dir, _process: process }
     }
-}
-
-/// A loopback address that was free just now.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }
 
 /// Waits until so many sit, and all of them are up to date. Each payment makes a block at once, so
@@ -208,6 +199,23 @@ fn two_lost_stop_commits(grid: &Grid) {
         sent.join().unwrap();
     });
     eventually("the ledger goes on", || (grid.status()["ready"] == true).then_some(()));
+    arrived(grid, before);
+}
+
+/// What was sent is neither lost nor done twice, and the command says what it waits for.
+fn without_quorum_one_is_told(grid: &Grid) {
+    let ids = ids(grid);
+    let before = received(grid);
+    for id in &ids[2..] {
+        grid.acre(&["validator", "stop", id]).exits(0);
+    }
+    let sent = grid.acre(&["wallet", "send", NOBODY, &amount(), "--wait", "3s"]);
+    sent.says(&["2 of 4 validators answer, 3 are needed: waiting for more"]);
+    let error = sent.exits(6).error();
+    assert!(text(&error, "state").contains("once"), "{error}");
+    for id in &ids[2..] {
+        grid.acre(&["validator", "start", id]).exits(0);
+    }
     arrived(grid, before);
 }
 

@@ -20,6 +20,35 @@ pub(crate) enum Node {
         /// Its id, or a unique beginning of it.
         id: String,
     },
+    /// Have an own node take no new contracts; it keeps those it has.
+    Drain {
+        /// Its id, or a unique beginning of it.
+        id: String,
+        /// Take new ones again.
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Say that an own node is gone for good: contracts should move away.
+    Retire {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
+    /// Announce that an own, empty node sleeps: the time does not count as down.
+    Sleep {
+        /// Its id, or a unique beginning of it.
+        id: String,
+        /// Epochs until it begins.
+        #[arg(long = "in", value_name = "EPOCHS", default_value_t = 1)]
+        after: u64,
+        /// For how many epochs.
+        #[arg(long = "for", value_name = "EPOCHS", default_value_t = 8)]
+        epochs: u16,
+    },
+    /// End a sleep, or call it off.
+    Wake {
+        /// Its id, or a unique beginning of it.
+        id: String,
+    },
     /// Kill a node of the local grid, as a power cut would (it stays dead until `start`).
     Stop {
         /// Its id, or a unique beginning of it.
@@ -106,6 +135,26 @@ pub(crate) enum Farm {
         /// The farm's number.
         id: acre_types::FarmId,
     },
+    /// As one whose word counts here: say that you saw evidence for a level of somebody else's farm.
+    Attest {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// What was shown.
+        level: Level,
+        /// The evidence, which stays with you; its hash goes on the ledger.
+        #[arg(long, value_name = "FILE")]
+        evidence: PathBuf,
+        /// For how many epochs your word holds [default: as long as it may].
+        #[arg(long)]
+        epochs: Option<u64>,
+    },
+    /// Take such a word back: your own, or as the farm's owner that of somebody.
+    Unattest {
+        /// The farm's number.
+        id: acre_types::FarmId,
+        /// Whose word [default: your own].
+        by: Option<acre_types::AccountId>,
+    },
     /// Who shares what a farm earns.
     #[command(subcommand)]
     Members(FarmMembers),
@@ -138,6 +187,15 @@ pub(crate) enum FarmMembers {
         /// The farm's number.
         id: acre_types::FarmId,
     },
+}
+
+/// What a certifier may attest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Level {
+    /// Known hardware, known hands.
+    Certified,
+    /// And more, as the grid's people define it.
+    Gold,
 }
 
 /// A farming policy by its name.

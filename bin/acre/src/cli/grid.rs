@@ -38,7 +38,17 @@ pub(crate) enum Ledger {
 #[derive(Subcommand)]
 pub(crate) enum Grid {
     /// Write the genesis of a new grid: its validators, its rules, who may take part.
-    New(NewGrid),
+    New(Box<NewGrid>),
+    /// Let this home belong to a grid.
+    Join {
+        /// A local grid's home, or its genesis file.
+        grid: PathBuf,
+    },
+    /// What a genesis says: name, chain, validators, admission.
+    Show {
+        /// A local grid's home, or its genesis file [default: the grid of this home].
+        grid: Option<PathBuf>,
+    },
 }
 
 /// What a new grid is for.
@@ -90,6 +100,9 @@ pub(crate) struct NewGrid {
     /// Transactions cost nothing until a vote changes that: on a live grid nobody has a token yet.
     #[arg(long)]
     pub(crate) free: bool,
+    /// A setting other than usual, as `acre vote settings` names them: governance.voting_ms=2d
+    #[arg(long = "set", value_name = "SETTING=VALUE")]
+    pub(crate) settings: Vec<String>,
     /// The file to write.
     #[arg(long, short = 'o', value_name = "FILE", default_value = "genesis")]
     pub(crate) out: PathBuf,

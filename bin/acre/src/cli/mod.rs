@@ -7,10 +7,11 @@ mod storage;
 mod vote;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use farm::{Farm, FarmMembers, Join, Node, PolicyName, Simulate};
+pub(crate) use farm::{Farm, FarmMembers, Join, Level, Node, PolicyName, Simulate};
 pub(crate) use grid::{Admit, Grid, Kind, Ledger, NewGrid, NewValidator, Proof, Validator};
 pub(crate) use person::{Contract, Id, IdHandle, IdKey, IdRecovery, Role, Wallet};
 pub(crate) use storage::{Explain, Get, Ls, Mv, Put, Repair, Rm};
@@ -30,8 +31,17 @@ pub(crate) struct Cli {
     /// Only data and errors: no progress, no advice.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// How long to wait for validators, and for what was sent to be final, as in 10s [default: 1min].
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
+    pub(crate) wait: Option<Duration>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Reads a time as settings are written.
+fn time(text: &str) -> Result<Duration, String> {
+    let ms = crate::setting::read_span(text);
+    ms.map(Duration::from_millis).ok_or_else(|| "not a time, as 500ms, 10s or 2min".to_owned())
 }
 
 #[derive(Subcommand)]

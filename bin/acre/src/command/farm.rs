@@ -8,7 +8,7 @@ use acre_types::{FarmId, Text, UnixMs};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
-use super::{show, stake};
+use super::{attest, show, stake};
 use crate::cli::Farm as Command;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
@@ -33,6 +33,10 @@ pub(crate) async fn run(home: &Home, command: Command, out: &Output) -> Outcome 
         Command::Collect { id } => {
             stake::change(home, id, Action::CollectFarmStake { farm: id }, out).await
         }
+        Command::Attest { id, level, evidence, epochs } => {
+            attest::attest(home, id, level, &evidence, epochs, out).await
+        }
+        Command::Unattest { id, by } => attest::unattest(home, id, by, out).await,
         Command::Members(command) => stake::members(home, command, out).await,
         Command::Simulate(options) => super::plan::run(&options, out),
     }

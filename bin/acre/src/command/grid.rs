@@ -4,6 +4,7 @@
 //! (`acre validator new`) and gives the founder one line of public text.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use acre_codec::List;
@@ -15,11 +16,12 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::{Admit, Kind, NewGrid, NewValidator};
-use crate::context;
+use crate::context::{self, Context};
 use crate::exit::{Code, Failure, Outcome};
-use crate::home::write_file;
+use crate::home::{Home, write_file};
 use crate::output::Output;
 use crate::role;
+use crate::setting::{self, Setting};
 
 /// `acre validator new`.
 pub(crate) fn validator(new: &NewValidator, out: &Output) -> Outcome {
@@ -77,7 +79,7 @@ pub(crate) fn new(new: &NewGrid, out: &Output) -> Outcome {
         format!(
             "{} is the genesis of '{}', chain {}.\n\
              Put it as `genesis` into the directory of each of its {seats} validators and run them: acre validator run --dir DIR\n\
-             Members: acre id new, then acre id restore --words-file FILE --grid {}",
+             Members: acre id new, then acre grid join {}",
             new.out.display(),
             genesis.name,
             genesis.digest(),
@@ -87,6 +89,71 @@ pub(crate) fn new(new: &NewGrid, out: &Output) -> Outcome {
     if seats < 4 {
         out.warn(&format!("{seats} validators bear no loss of one; 4 do"));
     }
+    Ok(())
+}
+
+/// `acre grid join`.
+pub(crate) fn join(home: &Home, grid: &Path, out: &Output) -> Outcome {
+    let genesis = context::genesis_at(grid)?;
+    if let Ok(present) = Context::of_home(home)
+        && present.genesis.digest() != genesis.digest()
+    {
+        let what = format!(
+            "{} belongs to the grid '{}', chain {}",
+            home.root().display(),
+            present.genesis.name,
+            present.genesis.digest(),
+        );
+        return Err(Failure::new(Code::Conflict, what)
+            .state("it was not changed")
+            .hint("--home DIR with another directory: one home for each grid")
+            .into());
+    }
+    Context::adopt(home, grid)?;
+    if !home.has_identity() {
+        out.note("This home has no identity yet: acre id new");
+    }
+    tell(&genesis, out)
+}
+
+/// `acre grid show`.
+pub(crate) fn show(home: &Home, grid: Option<&Path>, out: &Output) -> Outcome {
+    let genesis = match grid {
+        Some(grid) => context::genesis_at(grid)?,
+        None => Context::of_home(home)?.genesis,
+    };
+    tell(&genesis, out)
+}
+
+fn tell(genesis: &Genesis, out: &Output) -> Outcome {
+    let admission = |name: &str| {
+        let setting = Setting::all().iter().find(|setting| setting.name == name);
+        setting.map(|setting| setting.value(&genesis.parameters)).unwrap_or_default()
+    };
+    let validators: Vec<_> = (genesis.validators.iter())
+        .map(|one| json!({ "id": one.key, "engine": one.engine, "rpc": one.rpc }))
+        .collect();
+    let [accounts, farms, seats] =
+        ["admission.accounts", "admission.farms", "admission.validators"].map(admission);
+    let report = json!({
+        "name": genesis.name, "chain": genesis.digest(), "kind": genesis.kind.name(),
+        "time_ms": genesis.time, "foundation": genesis.foundation, "validators": validators,
+        "admission": { "accounts": accounts, "farms": farms, "validators": seats },
+    });
+    out.data(&report, || {
+        let mut text = vec![
+            format!("'{}', a {} grid", genesis.name, genesis.kind.name()),
+            format!("chain {}", genesis.digest()),
+            format!("admission: accounts {accounts}, farms {farms}, validators {seats}"),
+        ];
+        text.extend(
+            genesis
+                .validators
+                .iter()
+                .map(|one| format!("validator {} at {}", one.key, one.rpc.as_str())),
+        );
+        text.join("\n")
+    });
     Ok(())
 }
 
@@ -123,13 +190,15 @@ fn genesis(new: &NewGrid) -> Outcome<Genesis> {
         let account = account.parse().map_err(usage)?;
         admitted.extend([Subject::Account(account), Subject::Farmer(account)]);
     }
+    let parameters = Parameters { fees, capacity, admission, ..Parameters::default() };
+    let (parameters, _) = setting::apply(&parameters, &new.settings, kind)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Genesis {
         name: Text::new(&*new.name).map_err(|error| Failure::new(Code::Usage, error))?,
         kind,
         time: UnixMs(u64::try_from(since.as_millis())?),
         validators: List::new(validators)?,
-        parameters: Parameters { fees, capacity, admission, ..Parameters::default() },
+        parameters,
         foundation: new.foundation,
         admitted: List::new(admitted)?,
         grants: List::new(grants)?,

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod attest;
 mod candidate;
 pub(crate) mod contract;
 mod doctor;
@@ -22,10 +23,12 @@ mod vote;
 mod wallet;
 
 use acre_client::RepairMode;
+use acre_ledger::NodeState;
 use clap::CommandFactory;
 use serde_json::json;
 
 use self::candidate::Change;
+use self::node::Turn;
 use crate::cli::{self, Cli, Command};
 use crate::exit::Outcome;
 use crate::grid::control::{Kind, Request};
@@ -50,6 +53,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Outcome {
         Command::Contract(command) => contract::run(&home, command, out).await,
         Command::Vote(command) => vote::run(&home, command, out).await,
         Command::Grid(cli::Grid::New(new)) => grid::new(&new, out),
+        Command::Grid(cli::Grid::Join { grid }) => grid::join(&home, &grid, out),
+        Command::Grid(cli::Grid::Show { grid }) => grid::show(&home, grid.as_deref(), out),
         Command::Proof(command) => proof::run(&home, command, out).await,
         Command::Validator(command) => validator(&home, command, out).await,
         Command::Gateway(cli::Gateway::Run(run)) => {
@@ -90,6 +95,17 @@ async fn node(home: &Home, command: cli::Node, out: &Output) -> Outcome {
         cli::Node::Start { id } => up::switch(home, &Request::Start { kind: Kind::Node, id }, out),
         cli::Node::List => node::list(home, out).await,
         cli::Node::Show { id } => node::show(home, &id, out).await,
+        cli::Node::Drain { id, undo: false } => {
+            node::turn(home, &id, Turn::To(NodeState::Draining), out).await
+        }
+        cli::Node::Drain { id, undo: true } => {
+            node::turn(home, &id, Turn::To(NodeState::Active), out).await
+        }
+        cli::Node::Retire { id } => node::turn(home, &id, Turn::To(NodeState::Retired), out).await,
+        cli::Node::Sleep { id, after, epochs } => {
+            node::turn(home, &id, Turn::Sleep { after, epochs }, out).await
+        }
+        cli::Node::Wake { id } => node::turn(home, &id, Turn::Wake, out).await,
         cli::Node::Join(join) => node::join(&join, out),
     }
 }

@@ -1,10 +1,11 @@
 //! `acre node list|show|join`.
 
-use acre_ledger::{EpochState, Node, SignedJoinToken, TheEpoch};
-use acre_types::{Bytes, NodeId};
+use acre_chain::LedgerClient;
+use acre_ledger::{Action, EpochState, Node, NodeState, SignedJoinToken, TheEpoch};
+use acre_types::{Bytes, Epoch, NodeId};
 use serde_json::{Value, json};
 
-use super::person::{failure, reader};
+use super::person::{Person, failure, reader};
 use super::show;
 use crate::cli::Join;
 use crate::context::Context;
@@ -52,17 +53,28 @@ fn uptime(node: &Node) -> String {
 
 pub(crate) async fn show(home: &Home, id: &str, out: &Output) -> Outcome {
     let ledger = reader(home).await?;
+    tell(&ledger, id, out).await
+}
+
+async fn tell(ledger: &LedgerClient, id: &str, out: &Output) -> Outcome {
     let nodes = ledger.nodes().await.map_err(failure)?;
+    let (id, node) = find(&nodes, id)?;
+    let epoch = present_epoch(ledger).await?;
+    let value = described(*id, node, &epoch, &nodes);
+    out.data(&value, || show::lines(&value));
+    Ok(())
+}
+
+pub(super) async fn present_epoch(ledger: &LedgerClient) -> Outcome<EpochState> {
+    let epoch = ledger.read(&TheEpoch).await.map_err(failure)?;
+    Ok(epoch.ok_or_else(|| Failure::new(Code::Damaged, "the ledger has no epoch"))?)
+}
+
+/// The one node whose id begins so.
+fn find<'a>(nodes: &'a [(NodeId, Node)], id: &str) -> Outcome<&'a (NodeId, Node)> {
     let mut found = nodes.iter().filter(|(known, _)| known.to_string().starts_with(id));
-    let (first, second) = (found.next(), found.next());
-    match (first, second) {
-        (Some((id, node)), None) => {
-            let epoch = ledger.read(&TheEpoch).await.map_err(failure)?;
-            let epoch = epoch.ok_or_else(|| Failure::new(Code::Damaged, "there is no epoch"))?;
-            let value = described(*id, node, &epoch, &nodes);
-            out.data(&value, || show::lines(&value));
-            Ok(())
-        }
+    match (found.next(), found.next()) {
+        (Some(node), None) => Ok(node),
         (None, _) => {
             let what = format!("no node has an id that begins with '{id}'");
             Err(Failure::new(Code::NotFound, what).hint("acre node list").into())
@@ -72,6 +84,41 @@ pub(crate) async fn show(home: &Home, id: &str, out: &Output) -> Outcome {
             Err(Failure::new(Code::Usage, what).hint("write more of the id").into())
         }
     }
+}
+
+/// What an owner says of a node of his farm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Whether it takes contracts.
+    To(NodeState),
+    /// It will sleep, beginning so many epochs from now, for so many.
+    Sleep { after: u64, epochs: u16 },
+    /// It will not, or no longer.
+    Wake,
+}
+
+/// `acre node drain|retire|sleep|wake`.
+pub(crate) async fn turn(home: &Home, id: &str, turn: Turn, out: &Output) -> Outcome {
+    let person = Person::of(home).await?;
+    let nodes = person.ledger.nodes().await.map_err(failure)?;
+    let (node, known) = find(&nodes, id)?;
+    let node = *node;
+    let action = match turn {
+        Turn::To(state) => Action::UpdateNode {
+            node,
+            capacity: known.capacity,
+            addresses: known.addresses.clone(),
+            state,
+        },
+        Turn::Sleep { after, epochs } => {
+            let running = present_epoch(&person.ledger).await?.number;
+            let from = Epoch(running.0.saturating_add(after));
+            Action::SleepNode { node, from, epochs }
+        }
+        Turn::Wake => Action::WakeNode { node },
+    };
+    person.submit(action).await?;
+    tell(&person.ledger, &node.to_string(), out).await
 }
 
 /// A node with its uptime, who watches it in the epoch that runs, and whom it watches.

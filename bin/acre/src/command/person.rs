@@ -45,20 +45,39 @@ pub(crate) async fn reader(home: &Home) -> Outcome<LedgerClient> {
 
 /// What the ledger's answer means for the one who asked.
 pub(crate) fn failure(error: ClientError) -> anyhow::Error {
-    let text = causes(&error);
-    let failure = match &error {
-        ClientError::Refused(refused) => {
-            Failure::new(code_of(refused), text).state("nothing was changed on the ledger")
+    let plain = Failure::new(code_of_error(&error), causes(&error));
+    ledger_failure(&error, plain).into()
+}
+
+const fn code_of_error(error: &ClientError) -> Code {
+    match error {
+        ClientError::Refused(refused) => code_of(refused),
+        ClientError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
+        ClientError::NoQuorum { .. } => Code::NotEnough,
+        ClientError::OtherGrid { .. } => Code::Denied,
+        ClientError::Lied { .. } => Code::Damaged,
+        _ => Code::Unreachable,
+    }
+}
+
+/// The same failure with what is unchanged and what to do.
+pub(super) fn ledger_failure(error: &ClientError, failure: Failure) -> Failure {
+    match error {
+        ClientError::Refused(_) => failure.state("nothing was changed on the ledger"),
+        ClientError::OutcomeUnknown { id } => failure
+            .state("it is not final; the validators that took it apply it, once, when a quorum of them runs, or drop it")
+            .hint(format!("acre validator list; acre ledger tx {id}, then repeat if it is not there")),
+        ClientError::NoQuorum { .. } => failure
+            .state("nothing was changed")
+            .hint("acre validator list; start validators that are down, or --wait for longer"),
+        ClientError::OtherGrid { .. } => failure
+            .state("nothing was read or changed")
+            .hint("take the genesis of the grid that you mean: acre grid join GENESIS, in another --home"),
+        ClientError::Lied { .. } => {
+            failure.state("the false answer was not used").hint("acre doctor")
         }
-        ClientError::OutcomeUnknown { id } => Failure::new(Code::OutcomeUnknown, text)
-            .state("it may be on the ledger or not")
-            .hint(format!("acre ledger tx {id}, then repeat if it is not there")),
-        ClientError::Lied { .. } => Failure::new(Code::Damaged, text)
-            .state("the false answer was not used")
-            .hint("acre doctor"),
-        _ => Failure::new(Code::Unreachable, text).hint("acre status; if it is down: acre up"),
-    };
-    failure.into()
+        _ => failure.hint("acre status; if it is down: acre up"),
+    }
 }
 
 const fn code_of(refused: &Refused) -> Code {

@@ -150,7 +150,7 @@ fn power(power: &Power) -> Value {
     json!({ "naps": power.naps, "in_period": power.period, "nap": nap })
 }
 
-fn certificate(certificate: &Certificate) -> Value {
+pub(crate) fn certificate(certificate: &Certificate) -> Value {
     let attestation = |one: &Attestation| {
         json!({
             "by": one.by,

@@ -5,14 +5,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use acre_chain::LedgerClient;
 use acre_client::{
     Client, ClientError, Config, Depth, Explanation, Failure as Class, GetReport, Item, ItemKind,
     Moment, Phase, Progress, PutOptions, PutReport, RepairMode, RepairReport, Silent, Wanted,
     WarningKind,
 };
 use acre_crypto::SigningKey;
-use acre_net::{Endpoint, StaticBook};
 use acre_store::machine::ShardState;
 use acre_types::{Bytes, Profile};
 use serde_json::{Value, json};
@@ -20,6 +18,7 @@ use serde_json::{Value, json};
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
+use crate::grid::bootstrap::{connected, kept_in};
 use crate::home::Home;
 use crate::output::{Bar, Output};
 use crate::random;
@@ -28,11 +27,9 @@ use crate::random;
 pub(crate) async fn open(home: &Home) -> Outcome<Client> {
     let context = Context::of_home(home)?;
     let root = home.phrase()?.root();
-    let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
     let key = SigningKey::from_seed(random::secret()?);
-    let endpoint = Endpoint::bind(&key, None, Arc::clone(&book) as _).await?;
-    let validators = context.validators.iter().map(|(key, _)| *key).collect();
-    let ledger = LedgerClient::new(&context.genesis, endpoint.clone(), validators);
+    let options = kept_in(&home.context().join("checkpoint"), &context)?;
+    let (ledger, endpoint, book) = connected(&context, &key, options).await?;
     let cache_dir = Some(home.cache());
     Client::open(Config { root, ledger, endpoint, book, cache_dir }).await.map_err(failure)
 }
@@ -78,6 +75,7 @@ pub(crate) fn failure(error: ClientError) -> anyhow::Error {
         ClientError::Damaged { .. } => failure
             .state("no file was written")
             .hint("acre explain NAME shows which shards are left"),
+        ClientError::Ledger(error) => return super::person::ledger_failure(error, failure).into(),
         ClientError::OutcomeUnknown { .. } => {
             failure.hint("acre ls shows whether it happened; the same command again is safe")
         }

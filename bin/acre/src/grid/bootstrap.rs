@@ -21,6 +21,7 @@ use super::control::Kind;
 use super::plan::{self, Place};
 use super::process::{self, Running, Spec};
 use super::supervisor::Supervisor;
+use crate::asking::with_manner;
 use crate::context::{self, Context, Peer};
 use crate::exit::Outcome;
 use crate::home::{Home, write_secret};
@@ -110,20 +111,35 @@ pub(crate) async fn ledger_client(context: &Context) -> Outcome<LedgerClient> {
 
 /// The same, which begins from the checkpoint in a file and keeps newer ones there.
 pub(crate) async fn ledger_client_in(context: &Context, file: &Path) -> Outcome<LedgerClient> {
-    let options = acre_chain::client::Options::in_file(file, &context.genesis)
-        .with_context(|| file.display().to_string())?;
-    client_with(context, options).await
+    client_with(context, kept_in(file, context)?).await
+}
+
+/// Begins from the checkpoint in a file and keeps newer ones there.
+pub(crate) fn kept_in(file: &Path, context: &Context) -> Outcome<acre_chain::client::Options> {
+    acre_chain::client::Options::in_file(file, &context.genesis)
+        .with_context(|| file.display().to_string())
 }
 
 async fn client_with(
     context: &Context,
     options: acre_chain::client::Options,
 ) -> Outcome<LedgerClient> {
-    let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
     let key = SigningKey::from_seed(random::secret()?);
-    let endpoint = Endpoint::bind(&key, None, Arc::clone(&book) as _).await?;
+    Ok(connected(context, &key, options).await?.0)
+}
+
+/// A client with the endpoint and the address book that it uses: it learns from the ledger which
+/// validators there are.
+pub(crate) async fn connected(
+    context: &Context,
+    key: &SigningKey,
+    options: acre_chain::client::Options,
+) -> Outcome<(LedgerClient, Endpoint, Arc<StaticBook>)> {
+    let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
+    let endpoint = Endpoint::bind(key, None, Arc::clone(&book) as _).await?;
     let keys = context.validators.iter().map(|(key, _)| *key).collect();
-    Ok(LedgerClient::with(&context.genesis, endpoint, keys, options.with_book(book)))
+    let options = with_manner(options.with_book(Arc::clone(&book)));
+    Ok((LedgerClient::with(&context.genesis, endpoint.clone(), keys, options), endpoint, book))
 }
 
 fn seed(grid: &Path) -> Outcome<Secret> {

@@ -16,7 +16,7 @@ use acre_gate::{
 };
 use acre_ledger::ContractState;
 use acre_net::rpc::{Caller, Message};
-use acre_net::{Endpoint, Service, StaticBook};
+use acre_net::{Service, StaticBook};
 use acre_store::protocol::{self, NodeStatus, Reply, Request};
 use acre_types::{ContractId, FarmId, NodeId, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use super::Keeper;
 use crate::context::Context;
 use crate::exit::Outcome;
+use crate::grid::bootstrap::connected;
 use crate::grid::process::Ready;
 
 /// A node that has not said how it is by then counts as down on the page.
@@ -84,10 +85,8 @@ const CONTRACTS_AT_ONCE: usize = 128;
 
 impl GridSource {
     async fn new(context: &Context, key: &SigningKey) -> Outcome<Self> {
-        let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
-        let endpoint = Endpoint::bind(key, None, Arc::clone(&book) as _).await?;
-        let validators = context.validators.iter().map(|(key, _)| *key).collect();
-        let ledger = LedgerClient::new(&context.genesis, endpoint.clone(), validators);
+        let (ledger, endpoint, book) =
+            connected(context, key, acre_chain::client::Options::default()).await?;
         let caller = Caller::new(endpoint, SHARD);
         let surveyor = Surveyor::new(caller.clone());
         Ok(Self { ledger, book, caller, surveyor })

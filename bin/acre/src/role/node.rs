@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use acre_gate::Registry;
 use acre_ledger::{Capacity, SignedJoinToken};
-use acre_node::{Config, Metrics, Node, Offer};
+use acre_node::{Config, Metrics, Node, NodeError, Offer};
 use acre_types::{Bytes, Country};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::Keeper;
+use crate::command::person::failure;
 use crate::context::Context;
 use crate::exit::Outcome;
 use crate::grid::process::Ready;
@@ -73,7 +74,7 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
         plots: Bytes(settings.plot_bytes),
     };
     let node = tokio::select! {
-        node = Node::start(config) => node?,
+        node = Node::start(config) => node.map_err(in_words)?,
         stop = super::told_to_stop(keeper) => return stop,
     };
     settings.listen = node.address();
@@ -131,6 +132,14 @@ fn metrics(node: &Node) -> Arc<Registry> {
         registry.watch_total(name, help, move || whole(read(&meter.read())));
     }
     registry
+}
+
+/// What keeps a node from the ledger, as commands say it.
+fn in_words(error: NodeError) -> anyhow::Error {
+    match error {
+        NodeError::Ledger(error) => failure(error),
+        other => other.into(),
+    }
 }
 
 /// What this machine can offer beside the storage its owner chose.

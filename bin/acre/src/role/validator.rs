@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use acre_chain::{Config, Metrics, Role, Status, Validator};
+use acre_chain::{ChainError, Config, Metrics, Role, Status, StoreError, Validator};
 use acre_gate::Registry;
 use serde::{Deserialize, Serialize};
 
 use super::Keeper;
 use crate::context::Context;
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 use crate::grid::process::Ready;
 
 /// A validator's settings.
@@ -33,7 +33,7 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
         peers: context.peers(),
         ..Config::local(dir, context.genesis, super::key(dir)?)
     };
-    let validator = Validator::start(config).await?;
+    let validator = Validator::start(config).await.map_err(|error| in_words(error, dir))?;
     let id = validator.key().to_string();
     tracing::info!(%id, address = %settings.rpc, "validator ready");
     Ready { id, address: settings.rpc.to_string() }.announce()?;
@@ -43,6 +43,20 @@ pub(crate) async fn run(dir: &Path, keeper: Keeper) -> Outcome {
         ended = validator.stopped() => ended?,
     }
     Ok(validator.stop().await?)
+}
+
+/// A directory serves one grid for ever: votes of another must not be mixed with its own.
+fn in_words(error: ChainError, dir: &Path) -> anyhow::Error {
+    match &error {
+        ChainError::Store(StoreError::OtherGenesis { .. }) => Failure::new(Code::Denied, &error)
+            .state("nothing was changed, and no vote was given")
+            .hint(format!(
+                "put back the genesis that {} was made with, or make another directory: acre validator new",
+                dir.display()
+            ))
+            .into(),
+        _ => error.into(),
+    }
 }
 
 /// Where the chain stands, and what waits, as this validator knows it.

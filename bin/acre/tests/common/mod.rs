@@ -339,10 +339,32 @@ impl Drop for Grid {
     }
 }
 
+/// A loopback address that was free just now.
+pub(crate) fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 /// A process that ends with this value.
 pub(crate) struct Kept(pub(crate) Child);
 
 impl Kept {
+    /// Starts a role's process, which logs to `log` in its directory, and waits until it serves;
+    /// what it said then.
+    #[track_caller]
+    pub(crate) fn role(words: &[&str], dir: &Path) -> (Self, Value) {
+        let log = std::fs::File::create(dir.join("log")).unwrap();
+        let mut run = command(words);
+        run.arg("--dir").arg(dir).stdout(Stdio::piped()).stderr(log);
+        let mut kept = Self(run.spawn().unwrap());
+        let line = kept.first_line();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
+            panic!("{words:?} says '{line}' and logs {log}")
+        });
+        (kept, ready)
+    }
+
     /// The first line it prints.
     #[track_caller]
     pub(crate) fn first_line(&mut self) -> String {
