@@ -15,9 +15,9 @@ use std::time::Duration;
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_ledger::{
-    Account, Action, AnyObject, Capacity, Contract, Genesis, GridKind, Key, NewContract, NewKind,
-    NewStorage, NodeOffer, Parameters, Payload, SignedJoinToken, SignedTransaction, State, Totals,
-    Transaction, Validator, Verified, apply_payload, build_block,
+    Account, Action, AnyObject, Capacity, Contract, ContractRules, Genesis, GridKind, Key,
+    NewContract, NewKind, NewStorage, NodeOffer, Parameters, Payload, SignedJoinToken,
+    SignedTransaction, State, Totals, Transaction, Validator, Verified, apply_payload, build_block,
 };
 use acre_ledger::{Event as Done, JoinToken};
 use acre_types::{
@@ -143,7 +143,10 @@ impl Run {
                 rpc: text("127.0.0.1:2"),
             }])
             .expect("one"),
-            parameters: Parameters::default(),
+            parameters: Parameters {
+                contracts: ContractRules { period_ms_min: 1, ..ContractRules::default() },
+                ..Parameters::default()
+            },
             foundation: AccountId([0xf0; 32]),
             admitted: List::default(),
             grants: List::new(grants.clone()).expect("few"),

@@ -306,6 +306,7 @@ static ALL: &[Setting] = &[
     number!(grace.freeze_ms, Time, "how long a contract past its end is frozen"),
     number!(grace.archive_ms, Time, "how long it is archived after that"),
     number!(grace.percent, Percent, "of a contract's time: each of these at most"),
+    number!(contracts.period_ms_min, Time, "least time that a contract is made for"),
     number!(contracts.overcommit, Count, "virtual cores for each core"),
     number!(contracts.answer_ms_max, Time, "how far ahead the deadline of an answer may lie"),
     number!(contracts.penalty_percent, Percent, "of the price, lost by a farm for time down"),

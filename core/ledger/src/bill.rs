@@ -40,7 +40,11 @@ pub fn recompute(line: &BillLine) -> Option<BillLine> {
             old.parts.clone(),
             old.split,
         )),
-        BillEntry::Refund(old) => BillEntry::Refund(refund(old.time, old.usage, old.deposit)?),
+        BillEntry::Refund(old) => {
+            BillEntry::Refund(refund((old.time, old.usage, old.deposit), old.closing)?)
+        }
+        BillEntry::Closing(old) => BillEntry::Closing(*old),
+        BillEntry::Reward(old) => BillEntry::Reward(*old),
     };
     Some(BillLine { entry, ..line.clone() })
 }
@@ -114,11 +118,12 @@ pub fn recall(
     Recall { listed, paid, discount_percent, held, parts, split, net, shares }
 }
 
-/// What is left in the purses; `None` if it is more than there can be.
+/// What is left in the purses, and of what closing would have cost; `None` if it is more than there
+/// can be.
 #[must_use]
-pub fn refund(time: Amount, usage: Amount, deposit: Amount) -> Option<Refund> {
-    let net = time.checked_add(usage)?.checked_add(deposit)?;
-    Some(Refund { time, usage, deposit, net })
+pub fn refund((time, usage, deposit): (Amount, Amount, Amount), closing: Amount) -> Option<Refund> {
+    let net = time.checked_add(usage)?.checked_add(deposit)?.checked_add(closing)?;
+    Some(Refund { time, usage, deposit, closing, net })
 }
 
 /// What one node had of a payment.
@@ -211,6 +216,8 @@ pub enum Book {
     Burned,
     /// Stakes of farms.
     Stakes,
+    /// Whoever closed the contract.
+    Settler,
 }
 
 /// A purse, in an order of its own.
@@ -220,6 +227,8 @@ pub enum Kept {
     Time,
     Use,
     Grace,
+    /// For whoever closes the contract.
+    Closing,
 }
 
 impl From<Purse> for Kept {
@@ -282,7 +291,16 @@ pub fn postings(line: &BillLine) -> Vec<(Book, Side)> {
             (Book::Purse(Kept::Time), Side::Debit(refund.time)),
             (Book::Purse(Kept::Use), Side::Debit(refund.usage)),
             (Book::Purse(Kept::Grace), Side::Debit(refund.deposit)),
+            (Book::Purse(Kept::Closing), Side::Debit(refund.closing)),
             (Book::Owner, Side::Credit(refund.net)),
+        ],
+        BillEntry::Closing(closing) => vec![
+            (Book::Owner, Side::Debit(closing.net)),
+            (Book::Purse(Kept::Closing), Side::Credit(closing.net)),
+        ],
+        BillEntry::Reward(reward) => vec![
+            (Book::Purse(Kept::Closing), Side::Debit(reward.net)),
+            (Book::Settler, Side::Credit(reward.net)),
         ],
     };
     let is_some = |side: &Side| match side {

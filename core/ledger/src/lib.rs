@@ -67,16 +67,16 @@ pub use name::{Handle, Label, NoName};
 pub use object::{
     Account, Address, Addresses, Admission, Admitted, Amendment, Answer, AnyObject, Assembly,
     BackingNodes, Ballot, Beacon, BillEntry, BillLine, Candidate, Capacity, CapacityRules, Cause,
-    Commitment, Contract, ContractKind, ContractRules, ContractState, ContractStatus, Count,
-    Deposit, Entry, EpochState, Failures, Farm, FarmName, FeedRules, Fees, Finding, Formula, Gang,
-    GovernanceRules, Grace, GraceRules, Grid, GridKind, Heard, House, Independence, Item, KeyRole,
-    Lock, MONTH_MS, MicroUsd, NextRules, Node, NodeState, Object, Parameters, Part, Parts,
+    Closing, Commitment, Contract, ContractKind, ContractRules, ContractState, ContractStatus,
+    Count, Deposit, Entry, EpochState, Failures, Farm, FarmName, FeedRules, Fees, Finding, Formula,
+    Gang, GovernanceRules, Grace, GraceRules, Grid, GridKind, Heard, House, Independence, Item,
+    KeyRole, Lock, MONTH_MS, MicroUsd, NextRules, Node, NodeState, Object, Parameters, Part, Parts,
     PastEpoch, Pay, PhonebookRules, Places, Policy, Post, PriceState, Prices, Progress, Proposal,
     ProposalState, Purse, Reason, Recall, Record, Recovery, RecoveryPlan, Refund, Release, Rent,
-    Resources, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service, Shape, Shares,
-    Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice, TokenSource, Totals,
-    Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE, WitnessRecord,
-    Workload, are_dialable, capacity_units, place_bytes, proven_units,
+    Resources, Reward, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service, Shape,
+    Shares, Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice, TokenSource,
+    Totals, Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE,
+    WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
 };
 pub use object::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
 pub use object::{

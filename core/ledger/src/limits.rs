@@ -63,6 +63,12 @@ pub const PLACES_MAX: usize = 140;
 pub const CONTRACT_BYTES_MAX: Bytes = Bytes(1 << 50);
 /// How far a contract may reach into the future: ten years of 365.25 days.
 pub const CONTRACT_PERIOD_MS_MAX: u64 = 3_652 * 24 * 3_600 * 1_000 + 12 * 3_600 * 1_000;
+/// Least period of a contract on a live grid: an hour.
+pub const LIVE_PERIOD_MS_MIN: u64 = 3_600 * 1_000;
+/// The most that a grid may ask for as the least period: 30 days.
+pub const PERIOD_MS_MIN_MAX: u64 = 30 * 24 * 3_600 * 1_000;
+/// Bytes of a signed `SettleContract`: what closing a contract will cost is known when it is made.
+pub const SETTLE_BYTES: usize = 185;
 /// The share of every contract's payments that goes to the foundation account, in percent. A
 /// constant of the format, not a parameter: no vote can raise it.
 pub const FOUNDATION_PERCENT: u64 = 10;

@@ -5,9 +5,10 @@ mod common;
 
 use acre_codec::{List, encode, golden};
 use acre_ledger::{
-    Answer, BillEntry, BillLine, Cause, Contract, ContractKind, ContractState, Deposit, Gang,
-    Grace, Item, Lock, MicroUsd, Part, Parts, Pay, Places, Post, PriceState, Progress, Purse,
-    Recall, Refund, Rent, Resources, Service, Shares, Split, Stand, Storage, TokenPrice, Workload,
+    Answer, BillEntry, BillLine, Cause, Closing, Contract, ContractKind, ContractState, Deposit,
+    Gang, Grace, Item, Lock, MicroUsd, Part, Parts, Pay, Places, Post, PriceState, Progress, Purse,
+    Recall, Refund, Rent, Resources, Reward, Service, Shares, Split, Stand, Storage, TokenPrice,
+    Workload,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, NodeId, Profile, PublicKey, UnixMs,
@@ -28,6 +29,7 @@ fn contract(kind: ContractKind, state: ContractState) -> Contract {
         listed: Amount(9),
         usage: Amount(10),
         deposit: Amount(11),
+        closing: Amount(46),
         paid: Amount(12),
         paid_listed: Amount(13),
         stands: List::new(vec![Stand { weight: 14, lost: 15, backed: 16 }]).unwrap(),
@@ -164,8 +166,11 @@ fn lines() -> Vec<BillLine> {
             time: Amount(42),
             usage: Amount(43),
             deposit: Amount(44),
+            closing: Amount(46),
             net: Amount(45),
         })),
+        line(BillEntry::Closing(Closing { net: Amount(47) })),
+        line(BillEntry::Reward(Reward { settler: AccountId([48; 32]), net: Amount(49) })),
     ]);
     lines
 }

@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 use acre_codec::List;
 use acre_ledger::bill::{self, Book, Kept};
 use acre_ledger::{
-    AnyObject, BillAt, CapacityRules, Commitment, Contract, ContractState, Fees, Key, MicroUsd,
-    NodeState, Parameters, PhonebookRules, Prices, State, TokenPrice, TokenSource, apply_block,
-    apply_payload, build_block,
+    AnyObject, BillAt, CapacityRules, Commitment, Contract, ContractRules, ContractState, Fees,
+    Key, MicroUsd, NodeState, Parameters, PhonebookRules, Prices, State, TokenPrice, TokenSource,
+    apply_block, apply_payload, build_block,
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use common::{account, genesis, key, node};
 use ops::{NODES, Op, PEOPLE, Twist, first_places, id_of, op, twist};
-use plain::{DISCOUNT, DISCOUNT_MS, FEE, FEE_BYTE, FOUNDATION, PRICE, Plain, TOKEN};
+use plain::{DISCOUNT, DISCOUNT_MS, FEE, FEE_BYTE, FOUNDATION, PERIOD_MS, PRICE, Plain, TOKEN};
 
 const GRANT: u64 = 1_000_000_000;
 
@@ -43,6 +43,7 @@ fn parameters() -> Parameters {
             token: TokenSource::Fixed(TokenPrice(TOKEN)),
             ..Prices::default()
         },
+        contracts: ContractRules { period_ms_min: PERIOD_MS, ..ContractRules::default() },
         capacity: CapacityRules { beacon_steps: 3, ..CapacityRules::default() },
         phonebook: PhonebookRules { deposit: Amount(0), ..PhonebookRules::default() },
         ..Parameters::default()
@@ -137,6 +138,7 @@ fn bill_adds_up(state: &State, contract: &Contract) -> Result<(), TestCaseError>
     prop_assert_eq!(kept(Kept::Time), i128::from(contract.escrow.0), "L8");
     prop_assert_eq!(kept(Kept::Use), i128::from(contract.usage.0), "L8");
     prop_assert_eq!(kept(Kept::Grace), i128::from(contract.deposit.0), "L8");
+    prop_assert_eq!(kept(Kept::Closing), i128::from(contract.closing.0), "L8");
     prop_assert_eq!(state.read(&BillAt(contract.id, contract.bills)).unwrap(), None);
     Ok(())
 }

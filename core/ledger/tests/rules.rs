@@ -6,10 +6,10 @@ mod common;
 
 use acre_codec::{Blob, List};
 use acre_ledger::{
-    Action, BlockError, ContractOf, ContractStatus, Event, Fault, GenesisError, GridKind,
-    JoinToken, Key, KeyRole, NewContract, NewKind, NewStorage, NodeAt, NodeState, Parameters,
-    Payload, Places, Proof, Refusal, Resources, SignedJoinToken, SignedTransaction, State,
-    StateError, TokenPrice, TwinKey, Verified, apply_block, check_tx, limits, proven,
+    Action, BlockError, ContractOf, ContractRules, ContractStatus, Event, Fault, GenesisError,
+    GridKind, JoinToken, Key, KeyRole, NewContract, NewKind, NewStorage, NodeAt, NodeState,
+    Parameters, Payload, Places, Proof, Refusal, Resources, SignedJoinToken, SignedTransaction,
+    State, StateError, TokenPrice, TwinKey, Verified, apply_block, check_tx, limits, proven,
     storage_price,
 };
 use acre_types::{
@@ -17,6 +17,12 @@ use acre_types::{
 };
 
 use common::{FOUNDATION, Grid, account, addresses, capacity, genesis, key, node, offer, token};
+
+/// As [`Grid::with_farms`]; a contract may be as short as one likes.
+fn farms(count: u8) -> Grid {
+    let contracts = ContractRules { period_ms_min: 1, ..ContractRules::default() };
+    Grid::with_farms_under(Parameters { contracts, ..Parameters::default() }, count)
+}
 
 fn pay(to: u8, amount: u64) -> Action {
     Action::Transfer { to: account(to), amount: Amount(amount) }
@@ -175,7 +181,7 @@ fn handle_is_taken_once_and_rotated_by_its_owner() {
 
 #[test]
 fn node_joins_by_token_at_its_farms_expense() {
-    let mut grid = Grid::with_farms(1);
+    let mut grid = farms(1);
     let before = grid.balance(account(1));
     let named = token(grid.chain(), 1, Some(node(120)), grid.now + 1);
     let token = SignedJoinToken::new(named, &key(1));
@@ -192,7 +198,7 @@ fn node_joins_by_token_at_its_farms_expense() {
 
 #[test]
 fn forged_late_and_foreign_tokens_are_refused() {
-    let mut grid = Grid::with_farms(2);
+    let mut grid = farms(2);
     let now = grid.now;
     let mut refused = |token: JoinToken, signer: u8, wanted: Refusal| {
         let token = SignedJoinToken::new(token, &key(signer));
@@ -202,7 +208,7 @@ fn forged_late_and_foreign_tokens_are_refused() {
         assert_eq!(check_tx(&grid.state, signed.signed(), now), Err(wanted.clone().into()));
         assert_eq!(grid.act(120, join).unwrap_err(), wanted);
     };
-    let chain = Grid::with_farms(2).chain();
+    let chain = farms(2).chain();
     refused(token(chain, 1, None, now + 1), 2, Refusal::BadToken { farm: FarmId(1) });
     refused(token(chain, 1, None, now), 1, Refusal::TokenExpired);
     let elsewhere = token(Digest([3; 32]), 1, None, now + 1);
@@ -212,7 +218,7 @@ fn forged_late_and_foreign_tokens_are_refused() {
 
 #[test]
 fn node_pays_from_its_farm_only_the_least_fee_and_nothing_once_retired() {
-    let mut grid = Grid::with_farms(1);
+    let mut grid = farms(1);
     let update = |state, storage| Action::UpdateNode {
         node: node(101),
         capacity: capacity(storage),
@@ -231,7 +237,7 @@ fn node_pays_from_its_farm_only_the_least_fee_and_nothing_once_retired() {
 
 #[test]
 fn places_must_differ_in_node_site_and_operator() {
-    let mut grid = Grid::with_farms(12);
+    let mut grid = farms(12);
     grid.join(130, 1, 1, "site of its own").unwrap();
     grid.join(131, 2, 2, "site 3").unwrap();
     let ten = |numbers: Vec<u8>| contract(Profile::Ten, numbers, 800);
@@ -251,7 +257,7 @@ fn places_must_differ_in_node_site_and_operator() {
 
 #[test]
 fn contract_keeps_its_limits() {
-    let mut grid = Grid::with_farms(5);
+    let mut grid = farms(5);
     let new = |places: Places, bytes: Bytes, period_ms: u64| {
         let writer = PublicKey([9; 32]);
         let profile = Profile::Tiny;
@@ -310,7 +316,7 @@ fn transaction_ahead_is_told_only_if_nothing_else_is_wrong() {
 
 #[test]
 fn contract_reserves_pays_by_time_and_refunds_the_rest() {
-    let mut grid = Grid::with_farms(12);
+    let mut grid = farms(12);
     let before = grid.balance(account(1));
     let created = grid.submit(grid.signed(1, contract(Profile::Ten, 101..=110, 8_000_000)));
     let fee = created.unwrap().receipts[0].fee.0;
@@ -320,8 +326,10 @@ fn contract_reserves_pays_by_time_and_refunds_the_rest() {
     let price = storage_price(&parameters, token, share, 10, 1_000_000).unwrap();
     // Grace is twice a twentieth of the period.
     let deposit = price.0.div_ceil(10);
+    let closing = parameters.closing_fee();
     assert_eq!((held.escrow, held.deposit), (price, Amount(deposit)));
-    assert_eq!(grid.balance(account(1)), before - fee - price.0 - deposit);
+    assert_eq!(held.closing, closing);
+    assert_eq!(grid.balance(account(1)), before - fee - price.0 - deposit - closing.0);
     assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().free(), Bytes(0));
     assert_eq!(grid.state.read(&ContractOf(account(1), 0)).unwrap(), Some(ContractId(1)));
     let full = grid.act(1, contract(Profile::Ten, 101..=110, 8)).unwrap_err();
@@ -335,7 +343,7 @@ fn contract_reserves_pays_by_time_and_refunds_the_rest() {
     assert_eq!(grid.balance(FOUNDATION), foundation);
     let farms: u64 = (201..=210).map(|n| grid.balance(account(n))).sum();
     assert_eq!(farms, due - foundation);
-    let refund = Amount(price.0 - due + deposit);
+    let refund = Amount(price.0 - due + deposit + closing.0);
     let places = places(101..=110);
     assert_eq!(events[1], Event::ContractClosed { contract: ContractId(1), refund, places });
     assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().free(), Bytes(1_000_000));
@@ -345,7 +353,7 @@ fn contract_reserves_pays_by_time_and_refunds_the_rest() {
 
 #[test]
 fn expired_contract_is_extended_at_full_price_or_closed_by_anyone() {
-    let mut grid = Grid::with_farms(4);
+    let mut grid = farms(4);
     grid.act(1, contract(Profile::Tiny, 101..=103, 1_000_000)).unwrap();
     let id = ContractId(1);
     let expires = grid.now + 1_000_000;
@@ -368,7 +376,7 @@ fn expired_contract_is_extended_at_full_price_or_closed_by_anyone() {
 
 #[test]
 fn spare_takes_a_dead_primarys_position() {
-    let mut grid = Grid::with_farms(6);
+    let mut grid = farms(6);
     grid.act(1, contract(Profile::Tiny, 101..=104, 1000)).unwrap();
     let id = ContractId(1);
     let pairs = vec![(node(101), node(104)), (node(104), node(105))];
@@ -386,7 +394,7 @@ fn spare_takes_a_dead_primarys_position() {
 
 #[test]
 fn draining_node_takes_nothing_new() {
-    let mut grid = Grid::with_farms(3);
+    let mut grid = farms(3);
     let drain = Action::UpdateNode {
         node: node(102),
         capacity: capacity(1_000_000),
@@ -413,7 +421,7 @@ fn live_grid_starts_without_tokens() {
 
 #[test]
 fn reader_needs_only_a_root_and_a_proof() {
-    let grid = Grid::with_farms(2);
+    let grid = farms(2);
     let root = grid.state.root();
     let proof = |key: Key| Proof::decode(&grid.state.prove(&key).to_bytes()).unwrap();
     let held = proven(&root, &account(1), &proof(Key::Account(account(1)))).unwrap().unwrap();
@@ -426,7 +434,7 @@ fn reader_needs_only_a_root_and_a_proof() {
 
 #[test]
 fn state_is_rebuilt_from_its_leaves_and_damage_is_told() {
-    let grid = Grid::with_farms(2);
+    let grid = farms(2);
     let leaves = || grid.state.leaves().map(|(key, value)| (key.to_vec(), value.to_vec()));
     let rebuilt = State::from_leaves(leaves()).unwrap();
     assert_eq!((rebuilt.root(), rebuilt.grid()), (grid.state.root(), grid.state.grid()));

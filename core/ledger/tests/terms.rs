@@ -6,8 +6,8 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, Contract, ContractState, MicroUsd, NewContract, NewKind, NewService, NewStorage,
-    Refusal, Resources,
+    Action, BillAt, Contract, ContractState, ContractStatus, GridKind, MicroUsd, NewContract,
+    NewKind, NewService, NewStorage, Parameters, Refusal, Resources,
 };
 use acre_types::{Amount, Bytes, ContractId, Digest, Profile, PublicKey, UnixMs};
 
@@ -58,6 +58,10 @@ fn cancel(contract: u64) -> Action {
     Action::CancelContract { contract: ContractId(contract) }
 }
 
+fn settle(contract: u64) -> Action {
+    Action::SettleContract { contract: ContractId(contract) }
+}
+
 fn read(grid: &Grid, id: u64) -> Contract {
     grid.state.read(&ContractId(id)).unwrap().unwrap()
 }
@@ -93,12 +97,84 @@ fn gang_on_rented_nodes_does_not_outlast_the_rent() {
     for id in 101..=103 {
         grid.act(1, create(rent(id), 10 * HOUR_MS)).unwrap();
     }
-    let late = |hours| {
-        vec![new(storage(2), hours * HOUR_MS), new(service(4, 1_000 + 6 * HOUR_MS), 6 * HOUR_MS)]
+    let rented_until = read(&grid, 1).expires;
+    let deadline = grid.now + 6 * HOUR_MS;
+    let late = vec![new(storage(2), 10 * HOUR_MS), new(service(4, deadline), 6 * HOUR_MS)];
+    grid.act(1, gang(late)).unwrap();
+    grid.now = deadline - 1;
+    grid.act(4, Action::AcceptService { contract: ContractId(5) }).unwrap();
+    let begun = read(&grid, 4);
+    assert_eq!((begun.state, begun.expires), (ContractState::Open, rented_until));
+}
+
+/// What holds a node for a moment costs next to nothing, and then somebody has to free the node.
+#[test]
+fn nothing_is_held_for_less_than_the_least_time() {
+    let mut grid = Grid::with_farms(4);
+    let range = Refusal::OutOfRange { what: "the period of the contract" };
+    let short = gang(vec![new(rent(101), 1), new(rent(102), 1)]);
+    assert_eq!(grid.act(4, short).unwrap_err(), range);
+    assert_eq!(grid.act(4, create(rent(101), HOUR_MS - 1)).unwrap_err(), range);
+    grid.act(4, create(rent(101), HOUR_MS)).unwrap();
+    let mut live = Parameters::default();
+    assert!(live.check_for(GridKind::Live).is_ok());
+    live.contracts.period_ms_min -= 1;
+    assert!(live.check_for(GridKind::Live).is_err());
+    assert!(live.check_for(GridKind::Local).is_ok());
+}
+
+/// What is over is freed by anyone at no cost of his own, not even of a node that lives on little.
+#[test]
+fn whoever_frees_a_node_has_his_fee_back() {
+    let mut grid = Grid::with_farms(4);
+    grid.act(4, create(rent(101), HOUR_MS)).unwrap();
+    grid.now += 2 * HOUR_MS;
+    assert_eq!(read(&grid, 1).status(UnixMs(grid.now)), ContractStatus::Over);
+    let before = grid.balance(account(1));
+    grid.act(1, settle(1)).unwrap();
+    assert_eq!(grid.balance(account(1)), before);
+    assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().rented, None);
+    // Who cancels in time keeps it.
+    let before = grid.balance(account(4));
+    let made = grid.submit(grid.signed(4, create(rent(101), HOUR_MS))).unwrap();
+    let left = grid.submit(grid.signed(4, cancel(2))).unwrap();
+    let fees = made.receipts[0].fee.0 + left.receipts[0].fee.0;
+    assert_eq!(grid.balance(account(4)), before - fees);
+}
+
+/// Capacity is held behind a service that never begins, and again, and again. Time for which nobody
+/// else had to be asked costs what it costs, whether the gang comes to nothing or begins at last.
+#[test]
+fn waiting_for_oneself_is_not_free() {
+    const DAY: u64 = 24;
+    let mut grid = Grid::with_farms(4);
+    let held = |grid: &Grid| {
+        let deadline = grid.now + DAY * HOUR_MS;
+        gang(vec![new(rent(101), DAY * HOUR_MS), new(service(4, deadline), 30 * DAY * HOUR_MS)])
     };
-    grid.now = 1_000;
-    let outlasts = grid.act(1, gang(late(9))).unwrap_err();
-    assert_eq!(outlasts, Refusal::NodeRented { node: node(101), contract: ContractId(1) });
-    grid.act(1, gang(late(3))).unwrap();
-    assert!(matches!(read(&grid, 4).state, ContractState::Pending { .. }));
+    let short = gang(vec![
+        new(rent(101), HOUR_MS),
+        new(service(4, grid.now + DAY * HOUR_MS), DAY * HOUR_MS),
+    ]);
+    let longer = Refusal::OutOfRange { what: "the deadline of a gang" };
+    assert_eq!(grid.act(1, short).unwrap_err(), longer);
+    grid.act(1, held(&grid)).unwrap();
+    let list = read(&grid, 1).listed.0;
+    grid.now += 12 * HOUR_MS;
+    grid.act(1, cancel(1)).unwrap();
+    let paid = |grid: &Grid, id| {
+        let lines = read(grid, id).bills;
+        let line = |index| grid.state.read(&BillAt(ContractId(id), index)).unwrap().unwrap();
+        let mut books = acre_ledger::bill::Ledger::default();
+        (0..lines).for_each(|index| books.add(&line(index)));
+        u64::try_from(-books.of(acre_ledger::bill::Book::Owner)).unwrap()
+    };
+    assert!(paid(&grid, 1).abs_diff(list / 2) < 2, "{} of {list}", paid(&grid, 1));
+    assert_eq!(paid(&grid, 2), 0, "who was asked and did not answer costs nothing");
+    // Begun in the last moment and left at once.
+    grid.act(1, held(&grid)).unwrap();
+    grid.now += DAY * HOUR_MS - 1;
+    grid.act(4, Action::AcceptService { contract: ContractId(4) }).unwrap();
+    grid.act(1, cancel(3)).unwrap();
+    assert!(paid(&grid, 3).abs_diff(list) < 20, "{} of {list}", paid(&grid, 3));
 }

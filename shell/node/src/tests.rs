@@ -75,6 +75,7 @@ fn at(node: NodeId, bytes: Bytes) -> Contract {
         listed: Amount::ZERO,
         usage: Amount::ZERO,
         deposit: Amount::ZERO,
+        closing: Amount::ZERO,
         paid: Amount::ZERO,
         paid_listed: Amount::ZERO,
         stands: List::new(vec![Stand::default()]).unwrap(),

@@ -127,6 +127,8 @@ fn line(line: &BillLine) -> String {
         }
         BillEntry::Recall(recall) => ("discount taken back".to_owned(), recall.net),
         BillEntry::Refund(refund) => ("refund to you".to_owned(), refund.net),
+        BillEntry::Closing(closing) => ("kept for who closes it".to_owned(), closing.net),
+        BillEntry::Reward(reward) => ("to who closed it".to_owned(), reward.net),
     };
     format!("{what:<44} {:>18}", amount.to_string())
 }

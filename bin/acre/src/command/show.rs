@@ -285,6 +285,15 @@ pub(crate) fn bill_line(line: &BillLine) -> Value {
             "net": recall.net.to_string(),
             "shares": shares(&recall.shares),
         }),
+        BillEntry::Closing(closing) => json!({
+            "entry": "closing",
+            "net": closing.net.to_string(),
+        }),
+        BillEntry::Reward(reward) => json!({
+            "entry": "reward",
+            "settler": reward.settler,
+            "net": reward.net.to_string(),
+        }),
         BillEntry::Refund(refund) => json!({
             "entry": "refund",
             "time": refund.time.to_string(),

@@ -162,7 +162,7 @@ impl<'a> Work<'a> {
                 self.change_places(from, *contract, replace, add)
             }
             Action::CancelContract { contract } => self.cancel_contract(from, *contract),
-            Action::SettleContract { contract } => self.settle_contract(*contract),
+            Action::SettleContract { contract } => self.settle_contract(from, *contract),
             Action::TurnBeacon { reveal, commit, .. } => self.turn_beacon(from, *reveal, *commit),
             Action::ReportWitness { epoch, verdicts } => {
                 self.report_witness(from, *epoch, verdicts)

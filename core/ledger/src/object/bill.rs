@@ -4,7 +4,7 @@
 //! them, or out of one; what came in is what went out and what is still held.
 
 use acre_codec::List;
-use acre_types::{Amount, UnixMs};
+use acre_types::{AccountId, Amount, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{MicroUsd, Split, TokenPrice};
@@ -36,6 +36,10 @@ pub enum BillEntry {
     Recall(Recall),
     /// What was left goes back to the owner.
     Refund(Refund),
+    /// From the owner, kept for whoever closes the contract once it is over.
+    Closing(Closing),
+    /// To whoever closed it.
+    Reward(Reward),
 }
 
 /// A part of what a contract holds.
@@ -250,6 +254,25 @@ pub struct Refund {
     pub usage: Amount,
     /// Out of the purse for grace.
     pub deposit: Amount,
+    /// What nobody had to be paid for closing it.
+    pub closing: Amount,
     /// The sum: what the owner gets.
+    pub net: Amount,
+}
+
+/// The fee of the transaction that will close a contract which is over: its owner leaves it behind, so
+/// that what he no longer pays for is not held because nobody cares to free it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Closing {
+    /// That fee, as it was when the contract was made.
+    pub net: Amount,
+}
+
+/// What was kept for whoever closes a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Reward {
+    /// Did it.
+    pub settler: AccountId,
+    /// All that was kept.
     pub net: Amount,
 }

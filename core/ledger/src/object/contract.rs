@@ -4,7 +4,7 @@
 //! Pending --all accept--> Open: Live --time is over--> Frozen --> Archived --> Over
 //!    | rejected, too late           | cancelled             | extended: Live again   |
 //!    v                              v                       v cancelled              v settled
-//!  Closed, all refunded          Closed                  Closed                   Closed
+//!  Closed                        Closed                  Closed                   Closed
 //! ```
 
 use acre_codec::List;
@@ -203,7 +203,8 @@ pub enum Cause {
 /// Whether a contract still holds anything.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum ContractState {
-    /// Holds tokens and reserves capacity; its time has not begun.
+    /// Holds tokens and reserves capacity. Its time has begun only if nobody but others of its gang is
+    /// awaited.
     Pending {
         /// Until when all must have accepted.
         deadline: UnixMs,
@@ -254,7 +255,8 @@ pub struct Contract {
     pub owner: AccountId,
     /// What it is about.
     pub kind: ContractKind,
-    /// Time of the block that made it; once it was pending, of the block that started it.
+    /// Time of the block from which on it was paid for: that made it, or in which the one accepted who
+    /// had to.
     pub created: UnixMs,
     /// Paid up to here.
     pub settled: UnixMs,
@@ -270,6 +272,8 @@ pub struct Contract {
     pub usage: Amount,
     /// Tokens held for grace.
     pub deposit: Amount,
+    /// Tokens held for whoever closes it once it is over.
+    pub closing: Amount,
     /// Paid for time so far.
     pub paid: Amount,
     /// List price of that.
@@ -317,7 +321,8 @@ impl Contract {
     /// All tokens that it holds; `None` if they are more than there can be.
     #[must_use]
     pub fn held(&self) -> Option<Amount> {
-        self.escrow.checked_add(self.usage)?.checked_add(self.deposit)
+        let sum = self.escrow.checked_add(self.usage)?.checked_add(self.deposit)?;
+        sum.checked_add(self.closing)
     }
 
     /// When its grace is over.

@@ -32,7 +32,8 @@ pub use account::Account;
 pub use admission::{Admission, Admitted, Entry, Policy, Subject};
 pub use beacon::{Beacon, Turn};
 pub use bill::{
-    BillEntry, BillLine, Deposit, Item, Lock, Part, Parts, Pay, Purse, Recall, Refund, Shares,
+    BillEntry, BillLine, Closing, Deposit, Item, Lock, Part, Parts, Pay, Purse, Recall, Refund,
+    Reward, Shares,
 };
 pub use certify::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
 pub use contract::{

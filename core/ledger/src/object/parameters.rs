@@ -14,7 +14,7 @@ use super::seat::SeatRules;
 use super::twin::PhonebookRules;
 use super::{ContractRules, GraceRules, Prices};
 use crate::error::GenesisError;
-use crate::limits::{FEE_BYTE_MAX, FEE_MAX};
+use crate::limits::{FEE_BYTE_MAX, FEE_MAX, SETTLE_BYTES};
 
 /// Everything that a vote may change; set by genesis first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -52,7 +52,7 @@ impl Parameters {
     #[must_use]
     pub fn local() -> Self {
         let (capacity, minting) = (CapacityRules::local(), MintingRules::local());
-        Self { capacity, minting, ..Self::default() }
+        Self { capacity, minting, contracts: ContractRules::local(), ..Self::default() }
     }
 
     /// Whether each value lies within its bounds.
@@ -83,7 +83,14 @@ impl Parameters {
         self.check()?;
         self.minting.check_for(kind)?;
         self.certification.check_for(kind)?;
+        self.contracts.check_for(kind)?;
         self.governance.check_for(kind)
+    }
+
+    /// What whoever closes a contract once it is over is paid: the least fee of doing so.
+    #[must_use]
+    pub fn closing_fee(&self) -> Amount {
+        self.fee(SETTLE_BYTES)
     }
 
     /// Least fee of a signed transaction of so many bytes.

@@ -2,9 +2,10 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::bounded;
+use super::grid::GridKind;
+use super::parameters::{at_least, bounded};
 use crate::error::GenesisError;
-use crate::limits::CONTRACT_PERIOD_MS_MAX;
+use crate::limits::{CONTRACT_PERIOD_MS_MAX, LIVE_PERIOD_MS_MIN, PERIOD_MS_MIN_MAX};
 
 /// What follows when the time that was paid for is over: first frozen, then archived, then deleted.
 ///
@@ -65,6 +66,9 @@ impl Grace {
 /// Rules for contracts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ContractRules {
+    /// Least period of a contract, in milliseconds: what is held for a moment costs next to nothing,
+    /// and then has to be freed by somebody.
+    pub period_ms_min: u64,
     /// Virtual cores that may be reserved for each core that a node offers.
     pub overcommit: u8,
     /// How far ahead the deadline of a node's or partner's answer may lie.
@@ -77,11 +81,12 @@ pub struct ContractRules {
 }
 
 impl Default for ContractRules {
-    /// Four cores for one, answers within a day, as much again for time that was found down, bills of a
+    /// An hour at least, four cores for one, answers within a day, as much again for time that was found down, bills of a
     /// service within a week.
     fn default() -> Self {
         let day_ms = 24 * 3_600_000;
         Self {
+            period_ms_min: LIVE_PERIOD_MS_MIN,
             overcommit: 4,
             answer_ms_max: day_ms,
             penalty_percent: 100,
@@ -91,10 +96,28 @@ impl Default for ContractRules {
 }
 
 impl ContractRules {
+    /// For a grid on one machine: a second.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { period_ms_min: 1_000, ..Self::default() }
+    }
+
     pub(super) fn check(&self) -> Result<(), GenesisError> {
+        at_least("contracts.period_ms_min", self.period_ms_min, 1)?;
+        bounded("contracts.period_ms_min", self.period_ms_min, PERIOD_MS_MIN_MAX)?;
         bounded("contracts.overcommit", self.overcommit.into(), 16)?;
         bounded("contracts.answer_ms_max", self.answer_ms_max, CONTRACT_PERIOD_MS_MAX)?;
         bounded("contracts.penalty_percent", self.penalty_percent.into(), 1000)?;
         bounded("contracts.window_ms_max", self.window_ms_max, CONTRACT_PERIOD_MS_MAX)
+    }
+
+    /// As the private check; on a live grid nothing is held for less than an hour.
+    pub(super) fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
+        match kind {
+            GridKind::Local | GridKind::Test => Ok(()),
+            GridKind::Live => {
+                at_least("contracts.period_ms_min", self.period_ms_min, LIVE_PERIOD_MS_MIN)
+            }
+        }
     }
 }

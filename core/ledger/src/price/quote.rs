@@ -39,6 +39,8 @@ pub struct Quote {
     pub lines: Vec<Lock>,
     /// What is locked for grace, and comes back if it is not used.
     pub deposit: Deposit,
+    /// What is kept for whoever closes the contract once it is over; comes back to who cancels it.
+    pub closing: Amount,
     /// The grace that this pays for.
     pub grace: Grace,
 }
@@ -47,7 +49,7 @@ impl Quote {
     /// All that is locked; `None` if it is more than there can be.
     #[must_use]
     pub fn total(&self) -> Option<Amount> {
-        let nets = self.lines.iter().map(|line| line.net).chain([self.deposit.net]);
+        let nets = self.lines.iter().map(|line| line.net).chain([self.deposit.net, self.closing]);
         nets.into_iter().try_fold(Amount::ZERO, Amount::checked_add)
     }
 }
@@ -68,7 +70,7 @@ pub fn quote(
     let terms = Terms { prices: &parameters.prices, token, weight: weight.ok_or(TOO_DEAR)? };
     let grace = parameters.grace.of(new.period_ms);
     let (lines, deposit) = terms.price(&kind, new.period_ms, grace)?;
-    Ok(Quote { lines, deposit, grace })
+    Ok(Quote { lines, deposit, closing: parameters.closing_fee(), grace })
 }
 
 /// What a contract is about, as it will stand on the ledger.

@@ -15,6 +15,10 @@ pub(crate) const DISCOUNT: u8 = 25;
 pub(crate) const DISCOUNT_MS: u64 = 5_000_000;
 pub(crate) const FEE: u64 = 5;
 pub(crate) const FEE_BYTE: u64 = 1;
+/// Least period of a contract.
+pub(crate) const PERIOD_MS: u64 = 1_000;
+/// For whoever closes a contract that is over.
+const CLOSING: u64 = FEE + FEE_BYTE * 185;
 
 #[derive(Clone, Debug)]
 pub(crate) struct PlainNode {
@@ -41,6 +45,7 @@ pub(crate) struct PlainContract {
     pub(crate) escrow: u64,
     pub(crate) listed: u64,
     pub(crate) deposit: u64,
+    pub(crate) closing: u64,
     pub(crate) paid: u64,
     pub(crate) paid_listed: u64,
     pub(crate) is_open: bool,
@@ -82,7 +87,8 @@ impl Plain {
     }
 
     pub(crate) fn escrow(&self) -> u64 {
-        self.contracts.iter().map(|contract| contract.escrow + contract.deposit).sum()
+        let held = |it: &PlainContract| it.escrow + it.deposit + it.closing;
+        self.contracts.iter().map(held).sum()
     }
 
     fn farm(&self, number: u32) -> Option<(u8, u8)> {
@@ -177,7 +183,8 @@ impl Plain {
                 for place in &places {
                     self.take(*place, share)?;
                 }
-                if bytes == 0 || period == 0 {
+                self.pay(from, CLOSING)?;
+                if bytes == 0 || period < PERIOD_MS {
                     return None;
                 }
                 let count = places.len();
@@ -193,6 +200,7 @@ impl Plain {
                     escrow: 0,
                     listed: 0,
                     deposit: 0,
+                    closing: CLOSING,
                     paid: 0,
                     paid_listed: 0,
                     is_open: true,
@@ -215,13 +223,15 @@ impl Plain {
                 self.close(contract);
                 Some(())
             }
-            Op::Settle { contract, .. } => {
+            Op::Settle { from, contract } => {
                 let before = self.contracts.get(contract)?.clone();
                 if !before.is_open {
                     return None;
                 }
                 let (is_paid, _) = self.settle(contract, now);
                 if now >= before.grace_end() {
+                    let closing = std::mem::take(&mut self.contracts[contract].closing);
+                    *self.balances.entry(from).or_default() += closing;
                     self.close(contract);
                     return Some(());
                 }
@@ -410,7 +420,9 @@ impl Plain {
     fn close(&mut self, at: usize) {
         let contract = &mut self.contracts[at];
         contract.is_open = false;
-        let refund = std::mem::take(&mut contract.escrow) + std::mem::take(&mut contract.deposit);
+        let refund = std::mem::take(&mut contract.escrow)
+            + std::mem::take(&mut contract.deposit)
+            + std::mem::take(&mut contract.closing);
         contract.listed = 0;
         let share = contract.bytes.div_ceil(u64::from(contract.profile.data()));
         for place in contract.places.clone() {

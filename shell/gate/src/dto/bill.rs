@@ -135,6 +135,8 @@ impl Bill {
             BillEntry::Refund(refund) => {
                 Self { net_tft: tft(refund.net), refund_tft: tft(refund.net), ..common }
             }
+            BillEntry::Closing(closing) => Self { net_tft: tft(closing.net), ..common },
+            BillEntry::Reward(reward) => Self { net_tft: tft(reward.net), ..common },
         }
     }
 }

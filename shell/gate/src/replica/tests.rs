@@ -72,6 +72,7 @@ fn contract(number: u64, places: &[u32], state: ContractState) -> Contract {
         listed: Amount(5),
         usage: Amount::ZERO,
         deposit: Amount::ZERO,
+        closing: Amount::ZERO,
         paid: Amount::ZERO,
         paid_listed: Amount::ZERO,
         stands: List::new(vec![Stand::default(); places.len()]).unwrap(),

@@ -122,5 +122,7 @@ fn explained(line: &BillLine) -> Vec<String> {
         ],
         BillEntry::Recall(recall) => vec![named("discount taken back", recall.net)],
         BillEntry::Refund(refund) => vec![named("refund to you", refund.net)],
+        BillEntry::Closing(closing) => vec![named("kept for who closes it", closing.net)],
+        BillEntry::Reward(reward) => vec![named("to who closed it", reward.net)],
     }
 }

@@ -11,7 +11,8 @@ use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::key::{BillAt, TheTotals};
 use crate::object::{
-    BillEntry, BillLine, Contract, ContractKind, Deposit, Lock, Parts, Purse, Shares,
+    BillEntry, BillLine, Closing, Contract, ContractKind, Deposit, Lock, Parts, Purse, Reward,
+    Shares,
 };
 use crate::price::is_metered;
 
@@ -64,6 +65,28 @@ impl Work<'_> {
         contract.deposit = sum(contract.deposit, deposit.net)?;
         let span = Span { from: contract.expires, to: contract.grace_end() };
         self.write_line(contract, span, BillEntry::Deposit(deposit))
+    }
+
+    pub(super) fn lock_closing(&mut self, contract: &mut Contract, net: Amount) -> Done {
+        if net == Amount::ZERO {
+            return Ok(());
+        }
+        self.lock(contract.owner, net)?;
+        contract.closing = net;
+        let span = Span { from: self.now, to: self.now };
+        self.write_line(contract, span, BillEntry::Closing(Closing { net }))
+    }
+
+    /// Pays who closes a contract for it.
+    pub(super) fn reward(&mut self, contract: &mut Contract, settler: AccountId) -> Done {
+        let net = std::mem::take(&mut contract.closing);
+        if net == Amount::ZERO {
+            return Ok(());
+        }
+        self.unlock(net)?;
+        self.credit(settler, net)?;
+        let span = Span { from: self.now, to: self.now };
+        self.write_line(contract, span, BillEntry::Reward(Reward { settler, net }))
     }
 
     /// Pays a part of a purse to those who earned it. The caller stores the contract.
@@ -132,10 +155,11 @@ impl Work<'_> {
     /// Gives back all that is left.
     pub(super) fn refund(&mut self, contract: &mut Contract) -> Done<Amount> {
         let what = "a contract holds more than there is";
-        let refund = bill::refund(contract.escrow, contract.usage, contract.deposit)
-            .ok_or(StateError::Books { what })?;
+        let purses = (contract.escrow, contract.usage, contract.deposit);
+        let refund = bill::refund(purses, contract.closing).ok_or(StateError::Books { what })?;
         (contract.escrow, contract.listed) = (Amount::ZERO, Amount::ZERO);
         (contract.usage, contract.deposit) = (Amount::ZERO, Amount::ZERO);
+        contract.closing = Amount::ZERO;
         if refund.net == Amount::ZERO {
             return Ok(refund.net);
         }

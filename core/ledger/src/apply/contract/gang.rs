@@ -28,8 +28,10 @@ impl Work<'_> {
         // If nobody has to answer, there is nothing to wait for.
         let Some(deadline) = deadlines.min() else { return Ok(()) };
         let first = made.first().map_or(ContractId(0), |contract| contract.id);
-        for contract in &made {
-            self.check_rents_last(contract, first, deadline)?;
+        // What waits is paid for while it does, so it must not wait for longer than it lasts.
+        let waits_ms = deadline.0.saturating_sub(self.now.0);
+        if new.iter().any(|new| new.period_ms < waits_ms) {
+            return Err(Refusal::OutOfRange { what: "the deadline of a gang" }.into());
         }
         for mut contract in made {
             let answer = match contract.state {
@@ -39,30 +41,6 @@ impl Work<'_> {
             contract.gang = Some(Gang { first, members });
             contract.state = ContractState::Pending { deadline, answer };
             self.overlay.put(&contract.id.clone(), contract);
-        }
-        Ok(())
-    }
-
-    /// That a member which waits until `deadline` does not outlast the rent of a node that its owner
-    /// rents already. A rent of the same gang waits with it.
-    fn check_rents_last(
-        &mut self,
-        contract: &Contract,
-        first: ContractId,
-        deadline: UnixMs,
-    ) -> Done {
-        let period_ms = contract.expires.0.saturating_sub(contract.settled.0);
-        let until = UnixMs(deadline.0.saturating_add(period_ms));
-        if matches!(contract.kind, ContractKind::Rent(_)) {
-            return Ok(());
-        }
-        for id in contract.nodes() {
-            match self.node(*id)?.rented {
-                Some(rent) if rent < first => {
-                    self.check_renter(*id, rent, contract.owner, until)?;
-                }
-                _ => {}
-            }
         }
         Ok(())
     }
@@ -78,6 +56,7 @@ impl Work<'_> {
             return Err(Refusal::TooLate { contract: id, deadline }.into());
         }
         contract.state = ContractState::Pending { deadline, answer: Answer::Accepted };
+        self.begin_time(&mut contract)?;
         self.overlay.put(&id, contract.clone());
         self.events.push(Event::ContractAccepted { contract: id });
         let members = self.gang_of(&contract)?;
@@ -85,15 +64,18 @@ impl Work<'_> {
             matches!(member.state, ContractState::Pending { answer: Answer::Accepted, .. })
         });
         if is_ready {
-            for member in members {
-                self.start(member)?;
+            for mut member in members {
+                member.state = ContractState::Open;
+                let id = member.id;
+                self.overlay.put(&id, member);
+                self.events.push(Event::ContractStarted { contract: id });
             }
         }
         Ok(())
     }
 
-    /// Its time begins now.
-    fn start(&mut self, mut contract: Contract) -> Done {
+    /// From now on it waits for nobody but others of its gang, and is paid for.
+    fn begin_time(&mut self, contract: &mut Contract) -> Done {
         let period_ms = contract.expires.0.saturating_sub(contract.settled.0);
         contract.created = self.now;
         contract.settled = self.now;
@@ -106,19 +88,26 @@ impl Work<'_> {
         if let ContractKind::Service(service) = &mut contract.kind {
             service.billed = self.now;
         }
-        contract.state = ContractState::Open;
-        let id = contract.id;
-        self.overlay.put(&id, contract);
-        self.events.push(Event::ContractStarted { contract: id });
         Ok(())
     }
 
-    /// Closes a contract that never began, and its gang, with a full refund.
-    pub(super) fn abandon(&mut self, contract: Contract, cause: Cause) -> Done {
+    /// Closes a contract that was not to begin, and its gang. Who still had to be asked costs nothing;
+    /// what was held at nobody's word is paid for as if it were cancelled now: the one who is awaited
+    /// may be its owner under another name.
+    pub(super) fn abandon(
+        &mut self,
+        contract: &Contract,
+        cause: Cause,
+        settler: Option<AccountId>,
+    ) -> Done {
         // Those made last go first: they may stand on a node that an earlier one rents.
-        for member in self.gang_of(&contract)?.into_iter().rev() {
+        for mut member in self.gang_of(contract)?.into_iter().rev() {
             let cause = if member.id == contract.id { cause.clone() } else { Cause::Gang };
-            self.close(member, cause)?;
+            if matches!(member.state, ContractState::Pending { answer: Answer::Accepted, .. }) {
+                let parts = self.settle(&mut member)?;
+                self.recall(&mut member, parts)?;
+            }
+            self.close(member, cause, settler)?;
         }
         Ok(())
     }

@@ -44,7 +44,8 @@ impl Work<'_> {
 
     /// The caller stores it.
     fn make_contract(&mut self, from: AccountId, new: &NewContract) -> Done<Contract> {
-        if new.period_ms == 0 || new.period_ms > CONTRACT_PERIOD_MS_MAX {
+        let least = self.parameters.contracts.period_ms_min;
+        if new.period_ms < least || new.period_ms > CONTRACT_PERIOD_MS_MAX {
             return Err(BAD_PERIOD.into());
         }
         let deadline = self.check_new(from, new)?;
@@ -80,6 +81,7 @@ impl Work<'_> {
             listed: Amount::ZERO,
             usage: Amount::ZERO,
             deposit: Amount::ZERO,
+            closing: Amount::ZERO,
             paid: Amount::ZERO,
             paid_listed: Amount::ZERO,
             stands: stands.try_into().map_err(|_| BAD_BYTES)?,
@@ -92,6 +94,7 @@ impl Work<'_> {
         let span = Span { from: contract.settled, to: contract.expires };
         self.lock_lines(&mut contract, span, &quote.lines)?;
         self.lock_deposit(&mut contract, quote.deposit)?;
+        self.lock_closing(&mut contract, quote.closing)?;
         self.events.push(Event::ContractCreated {
             contract: contract.id,
             owner: from,
@@ -268,7 +271,7 @@ impl Work<'_> {
             return Err(Refusal::NotYours { what: "the contract" }.into());
         }
         if matches!(contract.state, ContractState::Pending { .. }) {
-            return self.abandon(contract, Cause::Cancelled);
+            return self.abandon(&contract, Cause::Cancelled, None);
         }
         if let ContractKind::Rent(rent) = &contract.kind {
             self.check_empty(rent.node)?;
@@ -277,22 +280,24 @@ impl Work<'_> {
         if !is_provider {
             self.recall(&mut contract, parts)?;
         }
-        self.close(contract, Cause::Cancelled)
+        self.close(contract, Cause::Cancelled, None)
     }
 
-    pub(super) fn settle_contract(&mut self, id: ContractId) -> Done {
+    /// Pays up to now, and closes what is over: who does that has his fee back from what the contract
+    /// kept for it.
+    pub(super) fn settle_contract(&mut self, from: AccountId, id: ContractId) -> Done {
         let mut contract = self.open_contract(id)?;
         if let ContractState::Pending { deadline, .. } = contract.state {
             if self.now < deadline {
                 return Err(Refusal::NotAccepted { contract: id }.into());
             }
-            return self.abandon(contract, Cause::Unanswered);
+            return self.abandon(&contract, Cause::Unanswered, Some(from));
         }
         let is_over = contract.status(self.now) == ContractStatus::Over;
         let bills = contract.bills;
         self.settle(&mut contract)?;
         if is_over {
-            return self.close(contract, Cause::Expired);
+            return self.close(contract, Cause::Expired, Some(from));
         }
         if contract.bills == bills {
             return Err(Refusal::NothingToDo.into());
@@ -331,8 +336,11 @@ impl Work<'_> {
     }
 
     /// Refunds what is left, and gives back what was reserved.
-    fn close(&mut self, mut contract: Contract, cause: Cause) -> Done {
+    fn close(&mut self, mut contract: Contract, cause: Cause, settler: Option<AccountId>) -> Done {
         self.release_all(&contract)?;
+        if let Some(settler) = settler {
+            self.reward(&mut contract, settler)?;
+        }
         let refund = self.refund(&mut contract)?;
         contract.state = ContractState::Closed { at: self.now, cause };
         let (id, places) = (contract.id, places_of(&contract));

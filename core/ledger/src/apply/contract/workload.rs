@@ -83,7 +83,7 @@ impl Work<'_> {
             }
             Report::Rejected { reason } => {
                 let cause = Cause::Rejected { reason: reason.clone() };
-                self.abandon(contract, cause)
+                self.abandon(&contract, cause, None)
             }
             _ if is_pending => Err(Refusal::NotAccepted { contract: id }.into()),
             _ => {
