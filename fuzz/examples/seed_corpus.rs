@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use acre_chain::light::Change;
 use acre_chain::protocol::{Frame as EventFrame, Info, Reply, Request, Subscribe};
 use acre_codec::{Decode, Encode, List, encode};
 use acre_crypto::{Phrase, Secret, SigningKey};
@@ -172,7 +173,10 @@ fn shell() {
     let replies = [
         Reply::Waiting,
         Reply::Committed { height: Height(5), finality: finality.clone(), account: proof.clone() },
-        Reply::Values { finality: finality.clone(), proofs: List::new(vec![proof]).unwrap() },
+        Reply::Values {
+            finality: finality.clone(),
+            proofs: List::new(vec![proof.clone()]).unwrap(),
+        },
         Reply::Info(info),
         Reply::Found { height: Height(5) },
         Reply::NotFound,
@@ -185,13 +189,34 @@ fn shell() {
     write("chain_subscribe", &[encode(&Subscribe { from: Height(9) })]);
     let events = listed("events");
     let event = acre_codec::decode(&events[0]).unwrap();
-    let block =
-        EventFrame::Block { finality, events: List::new(vec![event]).unwrap(), more: false };
+    let block = EventFrame::Block {
+        finality: finality.clone(),
+        events: List::new(vec![event]).unwrap(),
+        more: false,
+    };
     let others = [EventFrame::Gone { oldest: Height(8) }, EventFrame::Full, block];
     write("chain_event_frame", &others.map(|frame| encode(&frame)));
     let length = vec![u8::try_from(header.len()).unwrap()];
     write("certificate", &[[length, header.clone(), certificate].concat()]);
-    write("block_header", &[header]);
+    write("block_header", &[header.clone()]);
+    let change = Change { finality, seats: proof };
+    write("chain_change", &[encode(&change)]);
+    write("chain_taken", &[vec![0, 9, 0, 0, 0], vec![1], vec![2]]);
+    // An answer with a vote to give view 7 of term 5 up, by the third validator.
+    let vote = [vec![2, 5, 5, 1, 1, 5, 7, 2], vec![9; 64]].concat();
+    let pulses = [vec![0, 5], vec![1, 0x85, 1], vec![3, 5], vec![2, 5, 6, 0], vote];
+    assert!(pulses.iter().all(|pulse| acre_engine::strangers::pulse(pulse).is_some()));
+    write("engine_pulse", &pulses);
+    // The golden header with an empty payload, and with five bytes.
+    let block = |payload: &[u8]| {
+        let hash = acre_crypto::digest(&[b"acre:block-payload:v1", payload].concat());
+        let head = &header[..header.len() - 36];
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [head, &length, hash.as_bytes(), payload].concat()
+    };
+    let blocks = [block(b""), block(b"acre!")];
+    assert!(blocks.iter().all(|block| acre_engine::strangers::block(block).is_some()));
+    write("engine_block", &blocks);
 }
 
 fn capacity() {

@@ -61,6 +61,10 @@ pub const TARGETS: &[Target] = &[
     ("chain_checkpoint", shell::chain_checkpoint),
     ("block_header", shell::block_header),
     ("certificate", shell::certificate),
+    ("engine_pulse", shell::engine_pulse),
+    ("engine_block", shell::engine_block),
+    ("chain_taken", shell::chain_taken),
+    ("chain_change", shell::chain_change),
     ("witness_ask", capacity::ask),
     ("witness_answer", capacity::answer),
 ];

@@ -108,3 +108,29 @@ pub(crate) fn chain_checkpoint(data: &[u8]) {
         assert!(checkpoint.of_term(u64::MAX).is_some());
     }
 }
+
+/// What validators tell each other beside consensus, with a vote in it or not.
+pub(crate) fn engine_pulse(data: &[u8]) {
+    if let Some(bytes) = acre_engine::strangers::pulse(data) {
+        assert_eq!(bytes, data);
+    }
+}
+
+pub(crate) fn engine_block(data: &[u8]) {
+    if let Some(bytes) = acre_engine::strangers::block(data) {
+        assert_eq!(bytes, data);
+    }
+}
+
+pub(crate) fn chain_taken(data: &[u8]) {
+    if let Some(bytes) = acre_chain::strangers::taken(data) {
+        assert_eq!(bytes, data);
+    }
+}
+
+/// A change of validators, from whoever answers or from a file.
+pub(crate) fn chain_change(data: &[u8]) {
+    if let Some(change) = canonical::<acre_chain::light::Change>(data) {
+        let _ = change.term();
+    }
+}

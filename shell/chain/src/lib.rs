@@ -49,6 +49,12 @@ pub mod store;
 mod testing;
 mod validator;
 
+/// Decoders of what peers send that have no public type, for fuzzing.
+#[doc(hidden)]
+pub mod strangers {
+    pub use crate::relay::taken;
+}
+
 pub use acre_engine::{Role, Status};
 pub use client::LedgerClient;
 pub use error::{ChainError, ClientError, Lie, Refused, StoreError};

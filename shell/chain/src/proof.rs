@@ -347,7 +347,7 @@ mod tests {
         if std::env::var_os("PROOF_GOLDEN").is_some() {
             let (genesis, file) = file();
             for bytes in [genesis.to_bytes(), file.to_bytes()] {
-                println!("{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+                eprintln!("{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
             }
         }
         let mut lines = GOLDEN.lines().filter(|line| !line.starts_with('#')).map(from_hex);

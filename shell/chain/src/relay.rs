@@ -47,6 +47,12 @@ pub(crate) enum Taken {
     Busy,
 }
 
+/// The decoder of another validator's answer, for fuzzing: gives what it read in its bytes again.
+#[must_use]
+pub fn taken(bytes: &[u8]) -> Option<Vec<u8>> {
+    acre_codec::decode::<Taken>(bytes).ok().map(|taken| acre_codec::encode(&taken))
+}
+
 /// The handler of batches.
 #[derive(Clone)]
 pub(crate) struct Inbox {

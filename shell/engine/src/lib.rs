@@ -71,6 +71,8 @@ pub mod rejoin;
 pub mod service;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+#[doc(hidden)]
+pub mod strangers;
 mod term;
 pub mod timing;
 mod wiring;

@@ -55,7 +55,7 @@ use tokio::sync::{Notify, mpsc, watch};
 type OwnVote = Vote<Scheme, Digest>;
 
 /// One message.
-enum Pulse {
+pub(crate) enum Pulse {
     Beat { term: u64 },
     Rest { term: u64 },
     Ask { term: u64 },
