@@ -198,7 +198,7 @@ fn shell() {
     write("chain_event_frame", &others.map(|frame| encode(&frame)));
     let length = vec![u8::try_from(header.len()).unwrap()];
     write("certificate", &[[length, header.clone(), certificate].concat()]);
-    write("block_header", &[header.clone()]);
+    write("block_header", std::slice::from_ref(&header));
     let change = Change { finality, seats: proof };
     write("chain_change", &[encode(&change)]);
     write("chain_taken", &[vec![0, 9, 0, 0, 0], vec![1], vec![2]]);
