@@ -44,7 +44,7 @@ struct Bluffer {
 impl Bluffer {
     /// So many shards of each contract, and so many regions that it does not hold.
     fn new(contracts: &[(u64, u32)], regions: u32) -> Self {
-        let body: Vec<u8> = (0..BODY).map(|at| (at * 31) as u8).collect();
+        let body: Vec<u8> = (0..BODY).map(|at| u8::try_from(at * 31 % 256).unwrap()).collect();
         let root = acre_crypto::digest(&body);
         let region = |number| Item {
             id: ItemId::Plot(number),

@@ -20,6 +20,8 @@ pub struct Folded {
     pub uptime: u64,
     /// Measured, before it is cut to what the node claims.
     pub measured: Capacity,
+    /// Shards of the storage measured.
+    pub sold: Bytes,
     /// Failed challenges.
     pub failures: Failures,
     /// Registration indexes of witnesses that were far from this.
@@ -50,6 +52,7 @@ pub fn fold(
             cores: of_u32(|finding| finding.measured.cores),
             memory: Bytes(of(|finding| finding.measured.memory.0)),
         },
+        sold: Bytes(of(|finding| finding.sold.0)),
         failures: Failures {
             late: of_u16(|finding| finding.failures.late),
             missing: of_u16(|finding| finding.failures.missing),

@@ -143,7 +143,7 @@ pub const GRANTS_MAX: usize = 10_000;
 /// Bytes of the name of a farming policy.
 pub const POLICY_NAME_BYTES_MAX: usize = 32;
 /// Lines of one receipt of minting: one for each [`crate::mint::MintItem`], and one to spare.
-pub const MINT_LINES_MAX: usize = 8;
+pub const MINT_LINES_MAX: usize = 9;
 /// The highest rate of a farming policy: 1,000 USD, so that the product of a line fits 128 bits.
 pub const RATE_MAX: MicroUsd = MicroUsd(1_000_000_000);
 /// Months that a grant is spread over at most: ten years.

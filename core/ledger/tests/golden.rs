@@ -273,6 +273,7 @@ fn object_of_every_type() {
         epoch: Epoch(55),
         span_ms: 56,
         witnesses: 57,
+        duties: 54,
         heard: List::new(vec![Heard { witness: 58, finding: verdict().finding }]).unwrap(),
     };
     let turn = Turn {

@@ -83,6 +83,7 @@ fn span() -> Span {
         storage: 20,
         cores: 21,
         memory: 22,
+        sold: 14,
     }
 }
 
@@ -96,6 +97,8 @@ fn object_of_every_type() {
         minted: Amount(23),
         vested_ms: 24,
         honest_counted: 25,
+        sold_owed: Amount(13),
+        sold_cover: Amount(12),
         ..Earnings::new(PolicyId(26), MicroUsd(27), 28)
     };
     let input = MintInput {
@@ -115,6 +118,9 @@ fn object_of_every_type() {
         vested_ms: 35,
         witness_permille: 36,
         budget_left: Some(Amount(37)),
+        sold: Bytes(1 << 41),
+        sold_owed: Amount(10),
+        sold_cover: Amount(11),
     };
     let receipt = mint::receipt(&input).unwrap();
     let at = UnixMs(38);

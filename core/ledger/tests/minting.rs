@@ -8,8 +8,11 @@ mod farming;
 
 use acre_codec::List;
 use acre_ledger::mint::{self, Policy, PolicyId, Reason};
-use acre_ledger::{Action, AnyObject, EarningsOf, Event, Key, PolicyBookOf, Refusal, State};
-use acre_types::{Amount, Bytes, FarmId, UnixMs};
+use acre_ledger::{
+    Action, AnyObject, EarningsOf, Event, Finding, Key, NewContract, NewKind, NewStorage,
+    PolicyBookOf, Refusal, State,
+};
+use acre_types::{Amount, Bytes, ContractId, FarmId, Profile, UnixMs};
 use proptest::prelude::*;
 
 use common::{Grid, account, addresses, capacity, node};
@@ -92,6 +95,51 @@ fn budget_of_a_policy_is_never_exceeded() {
     assert!(grid.receipt(104, 1).unwrap().receipt.withheld > Amount(0));
 }
 
+/// A farmer rents space of his own nodes for as long as discounts reach, stores what costs no disk and
+/// claims: nobody is minted more for shards than the foundation got for them.
+#[test]
+fn storing_for_oneself_earns_no_more_than_it_costs() {
+    let mut grid = Grid::farming(Policy::standard());
+    let storage = NewStorage {
+        profile: Profile::Tiny,
+        places: List::new(vec![node(101), node(102), node(103)]).unwrap(),
+        bytes: Bytes(1100 << 30),
+        writer: common::key(1).public(),
+    };
+    let (kind, budget) = (NewKind::Storage(storage), Amount(u64::MAX));
+    let period_ms = 30 * 24 * 3_600_000;
+    grid.act(1, Action::CreateContract(NewContract { kind, period_ms, budget })).unwrap();
+    let contract = ContractId(1);
+    let sold = Finding { sold: Bytes(CLAIMED), ..finding(10, CLAIMED) };
+    for _ in 0..4 {
+        grid.pass_with(sold);
+    }
+    grid.claim(101).unwrap();
+    let first = grid.receipt(101, 1).unwrap();
+    assert!(first.input.sold > Bytes(0) && first.input.sold == first.input.capacity.hdd);
+    assert_eq!(first.receipt.total, Amount(0), "nothing was paid yet");
+    assert!(first.receipt.sold_owed > Amount(0));
+    let mut taken = 0;
+    for _ in 0..4 {
+        for event in grid.act(1, Action::SettleContract { contract }).unwrap() {
+            if let Event::ContractPaid { foundation, .. } = event {
+                taken += foundation.0;
+            }
+        }
+        grid.pass_with(sold);
+        for number in 101..=103 {
+            // Nothing is over yet in every other epoch.
+            let _ = grid.claim(number);
+        }
+        let minted = grid.state.totals().unwrap().rewarded.0;
+        assert!(minted <= taken, "{minted} of {taken}");
+        holds(&grid.state).unwrap();
+    }
+    assert!(grid.state.totals().unwrap().rewarded > Amount(0), "what was paid covers as much");
+    grid.claim(104).unwrap();
+    assert_eq!(grid.receipt(104, 1).unwrap().input.sold, Bytes(0), "no contract there");
+}
+
 #[test]
 fn who_never_claims_is_paid_when_no_more_periods_fit() {
     let mut grid = Grid::farming(Policy::standard());
@@ -123,6 +171,9 @@ fn holds(state: &State) -> Result<(), TestCaseError> {
         let key: Key = acre_codec::decode(key).unwrap();
         match AnyObject::decode(&key, value).unwrap() {
             AnyObject::Account(account) => balances += account.balance.0,
+            AnyObject::Contract(of) => {
+                escrow += of.escrow.0 + of.usage.0 + of.deposit.0 + of.closing.0;
+            }
             AnyObject::Farm(farm) => staked += farm.at_stake().0,
             AnyObject::Candidate(candidate) => escrow += candidate.stake.0,
             AnyObject::Earnings(earnings) => earned += earnings.minted.0,

@@ -372,7 +372,7 @@ fn retired_nodes_neither_watch_nor_are_watched() {
 fn quorum_is_the_majority_and_no_less_than_the_rules_ask() {
     let check = |witnesses, reports_min, wanted| {
         let heard = List::new(Vec::new()).unwrap();
-        let tally = Tally { epoch: Epoch(1), span_ms: 1, witnesses, heard };
+        let tally = Tally { epoch: Epoch(1), span_ms: 1, witnesses, duties: 0, heard };
         assert_eq!(tally.quorum(reports_min), wanted, "{witnesses} {reports_min}");
     };
     check(0, 1, 1);
@@ -424,6 +424,7 @@ proptest! {
             epoch: Epoch(1),
             span_ms: EPOCH_MS,
             witnesses: 16,
+            duties: 16,
             heard: List::new(heard).unwrap(),
         };
         let Some(folded) = fold(&tally, (capacity(CLAIMED), Bytes(u64::MAX)), &rules()) else {

@@ -460,6 +460,7 @@ fn earnings(earnings: &Earnings) -> Value {
             "mean_storage_bytes": span.mean().storage,
             "mean_cores": span.mean().cores,
             "mean_memory_bytes": span.mean().memory,
+            "mean_sold_bytes": span.mean_sold(),
         })
     };
     json!({
@@ -469,6 +470,8 @@ fn earnings(earnings: &Earnings) -> Value {
         "closed": earnings.closed.iter().map(span).collect::<Vec<_>>(),
         "minted": earnings.minted.to_string(),
         "vested_ms": earnings.vested_ms,
+        "sold_owed": earnings.sold_owed.to_string(),
+        "sold_cover": earnings.sold_cover.to_string(),
     })
 }
 
@@ -494,6 +497,7 @@ pub(crate) fn mint_receipt(stored: &MintReceiptObject) -> Value {
         "reason": stored.receipt.reason.text(),
         "lines": stored.receipt.lines.iter().map(line).collect::<Vec<_>>(),
         "withheld": stored.receipt.withheld.to_string(),
+        "sold_owed": stored.receipt.sold_owed.to_string(),
         "total": stored.receipt.total.to_string(),
     })
 }

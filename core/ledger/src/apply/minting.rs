@@ -11,6 +11,7 @@ use super::{Done, Work};
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::Event;
 use crate::key::{EarningsOf, MintReceiptOf, PolicyBookOf, TheEpoch, TheTotals};
+use crate::limits::CLOSED_SPANS_MAX;
 use crate::mint::{self, Certification, Health, MicroUsd, MintInput, Raw};
 use crate::object::{Earnings, MintReceiptObject, Node, Span, Tally};
 
@@ -31,31 +32,29 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// An epoch was folded into the node: `old` became `new`, and a nap may be settled by it.
+    /// An epoch was folded into the node: `old` became `new`, `sold` of whose storage are shards, and
+    /// a nap may be settled by it.
     pub(super) fn earn(
         &mut self,
         id: NodeId,
         tally: &Tally,
-        (old, new): (&Node, &Node),
+        (old, new, sold): (&Node, &Node, Bytes),
         nap: Option<NapWorth>,
     ) -> Result<(), StateError> {
         let Some(earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
         let period = self.parameters.minting.period_of(tally.epoch);
         let mut earnings = self.close_before(id, earnings, period)?;
-        let past = self.overlay.must(&TheEpoch)?.past;
-        let duties = past.map_or(0, |past| {
-            u64::from(past.witnesses).min(u64::from(past.nodes).saturating_sub(1))
-        });
         let honest = new.witnessing.honest();
         let span = &mut earnings.open;
-        span.duties = span.duties.saturating_add(duties);
+        span.duties = span.duties.saturating_add(tally.duties.into());
         span.honest = span.honest.saturating_add(honest.saturating_sub(earnings.honest_counted));
         earnings.honest_counted = earnings.honest_counted.max(honest);
         let due_ms = new.record.due.saturating_sub(old.record.due);
         let up_ms = new.record.up.saturating_sub(old.record.up);
-        span.add(due_ms, up_ms, new.proven());
+        span.add(due_ms, up_ms, new.proven(), sold.min(new.proven().storage));
         if let Some(NapWorth { due_ms, up_ms, capacity }) = nap {
-            span.add(due_ms, up_ms, capacity);
+            // Only an empty node sleeps.
+            span.add(due_ms, up_ms, capacity, Bytes(0));
         }
         self.overlay.put(&EarningsOf(id), earnings);
         Ok(())
@@ -84,14 +83,19 @@ impl Work<'_> {
         match List::new(closed.clone()) {
             Ok(closed) => earnings.closed = closed,
             Err(_) => {
-                earnings.closed = List::default();
+                let mut left = Vec::new();
                 for span in closed {
-                    // A receipt that cannot be computed mints nothing; it must not hold up reports.
+                    // A receipt that cannot be computed must not hold up reports: the span waits on.
                     match self.pay_span(id, &mut earnings, &span) {
-                        Ok(()) | Err(Fault::Refused(_)) => {}
+                        Ok(()) => {}
+                        Err(Fault::Refused(_)) => left.push(span),
                         Err(Fault::State(error)) => return Err(error),
                     }
                 }
+                if left.len() > CLOSED_SPANS_MAX {
+                    left.remove(0);
+                }
+                earnings.closed = List::new(left).expect("one more than fits, less one");
             }
         }
         Ok(earnings)
@@ -136,6 +140,10 @@ impl Work<'_> {
         book.minted = book.minted.checked_add(amount).ok_or(out.clone())?;
         earnings.minted = earnings.minted.checked_add(amount).ok_or(out)?;
         earnings.vested_ms = receipt.vested_ms;
+        earnings.sold_owed = receipt.sold_owed;
+        let cover = earnings.sold_cover.checked_sub(receipt.sold());
+        let what = "more was minted for shards than is covered";
+        earnings.sold_cover = cover.ok_or(StateError::Books { what })?;
         self.overlay.put(&TheTotals, totals);
         self.overlay.put(&PolicyBookOf(earnings.policy), book);
         self.pay_farm(farm, amount)?;
@@ -177,7 +185,21 @@ impl Work<'_> {
             witness_permille,
             budget_left: policy.caps.budget.map(left),
             policy,
+            sold: span.mean_sold(),
+            sold_owed: earnings.sold_owed,
+            sold_cover: earnings.sold_cover,
         })
+    }
+
+    /// The foundation and the fire got so much for storage at a node: as much may be minted for shards
+    /// there.
+    pub(super) fn cover_sold(&mut self, id: NodeId, amount: Amount) -> Result<(), StateError> {
+        let Some(mut earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
+        let what = "more was paid for a node than there is";
+        let cover = earnings.sold_cover.checked_add(amount).ok_or(StateError::Books { what })?;
+        earnings.sold_cover = cover;
+        self.overlay.put(&EarningsOf(id), earnings);
+        Ok(())
     }
 
     /// Gives a farm what it earned: to its members by their parts, or to its payout account.

@@ -132,7 +132,9 @@ impl Work<'_> {
             witnesses = witnesses.saturating_add(u8::from(counts));
         }
         let heard = List::new(Vec::new()).expect("none is within any limit");
-        Ok(Tally { epoch: past.number, span_ms: past.span_ms, witnesses, heard })
+        let others = u8::try_from(past.nodes.saturating_sub(1)).unwrap_or(u8::MAX);
+        let duties = past.witnesses.min(others);
+        Ok(Tally { epoch: past.number, span_ms: past.span_ms, witnesses, duties, heard })
     }
 
     /// Folds what was reported of a node into its record, if that epoch is closed to reports. For
@@ -163,7 +165,7 @@ impl Work<'_> {
         self.count_units(&old, &node)?;
         self.overlay.put(&id, node.clone());
         let nap = self.settle_nap(id, tally, &folded, &node)?;
-        self.earn(id, tally, (&old, &node), nap)?;
+        self.earn(id, tally, (&old, &node, folded.sold), nap)?;
         self.events.push(Event::NodeFolded {
             node: id,
             epoch: tally.epoch,

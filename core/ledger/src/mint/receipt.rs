@@ -63,6 +63,13 @@ pub struct MintInput {
     pub witness_permille: u16,
     /// What may still be minted under the policy; `None` if it has no budget.
     pub budget_left: Option<Amount>,
+    /// Stored shards of the storage in `capacity`, as a part of its HRU.
+    pub sold: Bytes,
+    /// What shards of earlier periods were worth and were not covered yet.
+    pub sold_owed: Amount,
+    /// What the foundation and the fire got for storage at the node and was not minted for its
+    /// shards before: they earn no more than this, so that nobody gains by storing for himself.
+    pub sold_cover: Amount,
 }
 
 /// What a line pays for.
@@ -82,6 +89,9 @@ pub enum MintItem {
     Energy,
     /// For honest verdicts; quantity in verdicts.
     Witness,
+    /// Stored shards, by the policy's terms for storage but no more than is covered; quantity in GB of
+    /// 10^9 bytes.
+    Sold,
 }
 
 /// One line of a receipt.
@@ -148,6 +158,17 @@ pub struct MintReceipt {
     pub total: Amount,
     /// [`MintInput::vested_ms`] for the next period.
     pub vested_ms: u64,
+    /// [`MintInput::sold_owed`] for the next period.
+    pub sold_owed: Amount,
+}
+
+impl MintReceipt {
+    /// What was paid for shards.
+    #[must_use]
+    pub fn sold(&self) -> Amount {
+        let line = self.lines.iter().find(|line| line.item == MintItem::Sold);
+        line.map_or(Amount::ZERO, |line| line.amount)
+    }
 }
 
 /// What a node earned in a period. Depends on nothing but the input.
@@ -164,18 +185,21 @@ pub fn receipt(input: &MintInput) -> Result<MintReceipt, MintError> {
             withheld: Amount::ZERO,
             total: Amount::ZERO,
             vested_ms: input.vested_ms,
+            sold_owed: input.sold_owed,
         });
     }
     let up_ms = input.up_ms.min(input.due_ms);
-    let (mut lines, vested_ms) = match &input.policy.reward {
-        Reward::Monthly(rates) => (by_units(input, rates, up_ms)?, input.vested_ms),
-        Reward::Seed { .. } => seed(input, up_ms)?,
-    };
+    let hdd = Bytes(input.capacity.hdd.0.saturating_sub(input.sold.0));
+    let plots = Raw { hdd, ..input.capacity };
+    let (mut lines, vested_ms) = by_capacity(input, &plots, up_ms)?;
+    let (all, _) = by_capacity(input, &input.capacity, up_ms)?;
+    let (sold, sold_owed) = sold(input, &lines, &all)?;
     lines.extend(witness(input, &lines)?);
+    lines.extend(sold);
     let sum = sum(&lines)?;
     let total = input.budget_left.map_or(sum, |left| sum.min(left));
     let withheld = Amount(sum.0.saturating_sub(total.0));
-    Ok(MintReceipt { reason, lines: list(lines), withheld, total, vested_ms })
+    Ok(MintReceipt { reason, lines: list(lines), withheld, total, vested_ms, sold_owed })
 }
 
 /// What a receipt on the ledger must say, computed again from its own input: if this is not its
@@ -204,15 +228,55 @@ fn reason(input: &MintInput) -> Reason {
     }
 }
 
-fn by_units(input: &MintInput, rates: &Rates, up_ms: u64) -> Result<Vec<MintLine>, MintError> {
+/// Lines for this capacity, and the time that has vested afterwards.
+fn by_capacity(
+    input: &MintInput,
+    capacity: &Raw,
+    up_ms: u64,
+) -> Result<(Vec<MintLine>, u64), MintError> {
+    match &input.policy.reward {
+        Reward::Monthly(rates) => Ok((by_units(input, capacity, rates, up_ms)?, input.vested_ms)),
+        Reward::Seed { .. } => seed(input, capacity, up_ms),
+    }
+}
+
+/// Shards are worth what all storage is worth more than plots alone, and what was owed for them; they
+/// are paid as far as that is covered. The line, and what is owed then.
+fn sold(
+    input: &MintInput,
+    plots: &[MintLine],
+    all: &[MintLine],
+) -> Result<(Option<MintLine>, Amount), MintError> {
+    let more = sum(all)?.0.saturating_sub(sum(plots)?.0);
+    let owed = Amount(more).checked_add(input.sold_owed);
+    let owed = owed.ok_or(MintError::OutOfRange { what: "what is owed for shards" })?;
+    if owed == Amount::ZERO {
+        return Ok((None, owed));
+    }
+    let amount = owed.min(input.sold_cover);
+    let worth =
+        |lines: &[MintLine]| lines.iter().fold(0_u64, |sum, line| sum.saturating_add(line.value.0));
+    let value = NanoUsd(worth(all).saturating_sub(worth(plots)));
+    // A billionth of 10^9 bytes is a byte.
+    let quantity = NanoUnits(input.sold.0.min(input.capacity.hdd.0));
+    let line = MintLine { item: MintItem::Sold, quantity, rate: 0, value, amount };
+    Ok((Some(line), Amount(owed.0.saturating_sub(amount.0))))
+}
+
+fn by_units(
+    input: &MintInput,
+    capacity: &Raw,
+    rates: &Rates,
+    up_ms: u64,
+) -> Result<Vec<MintLine>, MintError> {
     let percent = match input.certification {
         Certification::Diy => 100,
         Certification::Certified | Certification::Gold => rates.certified_percent,
     };
     let caps = &input.policy.caps;
     let capped = |units: NanoUnits, cap: Option<NanoUnits>| cap.map_or(units, |cap| units.min(cap));
-    let compute = capped(compute_units(&input.capacity), caps.compute);
-    let storage = capped(storage_units(&input.capacity), caps.storage);
+    let compute = capped(compute_units(capacity), caps.compute);
+    let storage = capped(storage_units(capacity), caps.storage);
     let time = Some((up_ms, input.month_ms));
     let all = [
         (MintItem::Compute, compute, rates.compute, time),
@@ -263,7 +327,7 @@ fn tokens(value: NanoUsd, price: MicroUsd) -> Result<Amount, MintError> {
 }
 
 /// Grant and energy of [`Reward::Seed`], and the time that has vested afterwards.
-fn seed(input: &MintInput, up_ms: u64) -> Result<(Vec<MintLine>, u64), MintError> {
+fn seed(input: &MintInput, capacity: &Raw, up_ms: u64) -> Result<(Vec<MintLine>, u64), MintError> {
     let Reward::Seed { per, grant, vest_months, yearly } = input.policy.reward else {
         return Ok((Vec::new(), input.vested_ms));
     };
@@ -275,7 +339,7 @@ fn seed(input: &MintInput, up_ms: u64) -> Result<(Vec<MintLine>, u64), MintError
     };
     let (vest_ms, year_ms) = (months(vest_months.into())?, months(12)?);
     let vests = up_ms.min(vest_ms.saturating_sub(input.vested_ms));
-    let storage = input.capacity.storage();
+    let storage = capacity.storage();
     // A billionth of 10^9 bytes is a byte.
     let quantity = NanoUnits(storage.0);
     let mut lines = Vec::new();

@@ -112,6 +112,10 @@ fn month_of(plan: &FarmPlan, period: u64, vested_ms: u64) -> MintInput {
         witness_permille: plan.witness_permille,
         // All nodes share it; see the caller.
         budget_left: None,
+        // Space that is not sold: what is sold earns its price.
+        sold: Bytes(0),
+        sold_owed: Amount::ZERO,
+        sold_cover: Amount::ZERO,
     }
 }
 

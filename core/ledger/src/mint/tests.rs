@@ -33,7 +33,33 @@ fn example() -> MintInput {
         vested_ms: 0,
         witness_permille: 20,
         budget_left: None,
+        sold: Bytes(0),
+        sold_owed: Amount(0),
+        sold_cover: Amount(0),
     }
+}
+
+/// 1,200 GiB of a node's 3,072 are shards: 1 SU.
+#[test]
+fn shards_earn_what_plots_do_as_far_as_they_are_covered() {
+    let full = receipt(&MintInput { honest: 0, ..example() }).unwrap();
+    let of = |sold_owed, sold_cover| {
+        let (sold_owed, sold_cover) = (Amount(sold_owed), Amount(sold_cover));
+        let sold = Bytes(1200 * GIB);
+        receipt(&MintInput { honest: 0, sold, sold_owed, sold_cover, ..example() }).unwrap()
+    };
+    let worth = of(0, u64::MAX).sold().0;
+    // 1 SU x 1 USD x 720 / 730.8, at 0.08 USD a token.
+    assert!((123_152_709..=123_152_710).contains(&worth), "{worth}");
+    assert_eq!((of(0, u64::MAX).total, of(0, u64::MAX).sold_owed), (full.total, Amount(0)));
+    let part = of(0, 1_000);
+    assert_eq!((part.sold(), part.sold_owed), (Amount(1_000), Amount(worth - 1_000)));
+    assert_eq!(part.total, Amount(full.total.0 - worth + 1_000));
+    let later = of(worth - 1_000, 2 * worth);
+    assert_eq!((later.sold(), later.sold_owed), (Amount(2 * worth - 1_000), Amount(0)));
+    let witness = receipt(&MintInput { sold: Bytes(4096 * GIB), ..example() }).unwrap();
+    assert_eq!(witness.lines.last().unwrap().item, MintItem::Sold);
+    assert_eq!(witness.sold(), Amount(0), "nothing is covered");
 }
 
 #[test]

@@ -141,6 +141,8 @@ pub struct Span {
     pub cores: u128,
     /// Verified memory x time up, in byte x ms.
     pub memory: u128,
+    /// Shards of the storage x time up, in byte x ms.
+    pub sold: u128,
 }
 
 impl Span {
@@ -150,14 +152,26 @@ impl Span {
         Self { period, ..Self::default() }
     }
 
-    /// Adds an epoch.
-    pub fn add(&mut self, due_ms: u64, up_ms: u64, verified: Capacity) {
+    /// Adds an epoch; `sold` of the storage are shards.
+    pub fn add(&mut self, due_ms: u64, up_ms: u64, verified: Capacity, sold: Bytes) {
         let product = |value: u64| u128::from(value).saturating_mul(up_ms.into());
         self.due_ms = self.due_ms.saturating_add(due_ms);
         self.up_ms = self.up_ms.saturating_add(up_ms);
         self.storage = self.storage.saturating_add(product(verified.storage.0));
         self.cores = self.cores.saturating_add(product(verified.cores.into()));
         self.memory = self.memory.saturating_add(product(verified.memory.0));
+        self.sold = self.sold.saturating_add(product(sold.0));
+    }
+
+    /// Mean of the shards over the time up, rounded up.
+    #[must_use]
+    pub fn mean_sold(&self) -> Bytes {
+        match std::num::NonZeroU64::new(self.up_ms) {
+            Some(up_ms) => {
+                Bytes(u64::try_from(self.sold.div_ceil(up_ms.get().into())).unwrap_or(u64::MAX))
+            }
+            None => Bytes(0),
+        }
     }
 
     /// Mean over the time up, rounded down; nothing of no time.
@@ -190,6 +204,10 @@ pub struct Earnings {
     pub vested_ms: u64,
     /// Of [`super::WitnessRecord::honest`], how many went into a span.
     pub honest_counted: u64,
+    /// What its shards were worth and were not paid for yet.
+    pub sold_owed: Amount,
+    /// What the foundation and the fire got for storage there, less what was minted for its shards.
+    pub sold_cover: Amount,
 }
 
 impl Earnings {
@@ -204,6 +222,8 @@ impl Earnings {
             minted: Amount::ZERO,
             vested_ms: 0,
             honest_counted: 0,
+            sold_owed: Amount::ZERO,
+            sold_cover: Amount::ZERO,
         }
     }
 }
@@ -243,13 +263,14 @@ mod tests {
     fn one_good_epoch_does_not_pay_for_others() {
         let mut span = Span::of(3);
         let big = Capacity { storage: Bytes(1000), cores: 8, memory: Bytes(100) };
-        span.add(10, 10, big);
+        span.add(10, 10, big, Bytes(600));
         for _ in 0..9 {
-            span.add(10, 10, Capacity::default());
+            span.add(10, 10, Capacity::default(), Bytes(0));
         }
         assert_eq!((span.due_ms, span.up_ms, span.mean().storage), (100, 100, Bytes(100)));
         assert_eq!((span.mean().cores, span.mean().memory), (0, Bytes(10)));
-        assert_eq!(Span::of(4).mean(), Capacity::default());
+        assert_eq!(span.mean_sold(), Bytes(60));
+        assert_eq!((Span::of(4).mean(), Span::of(4).mean_sold()), (Capacity::default(), Bytes(0)));
     }
 
     #[test]

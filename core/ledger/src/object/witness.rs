@@ -88,6 +88,8 @@ pub struct Tally {
     /// Witnesses of the node whose word counts: of those assigned, without retired and dependent
     /// ones, as they were at the first report.
     pub witnesses: u8,
+    /// Nodes that each node had to watch in that epoch.
+    pub duties: u8,
     /// In the order in which they came; none once the tally was folded.
     pub heard: List<Heard, WITNESSES_MAX>,
 }

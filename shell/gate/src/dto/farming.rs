@@ -138,6 +138,10 @@ pub(crate) struct Receipt {
     pub(crate) ssd_bytes: u64,
     /// All other verified storage.
     pub(crate) hdd_bytes: u64,
+    /// Stored shards of the latter.
+    pub(crate) sold_bytes: u64,
+    /// What shards were worth and were not paid yet, for want of cover.
+    pub(crate) sold_owed_tft: Tft,
     /// Verdicts that it was to give of others.
     pub(crate) duties: u64,
     /// Verdicts that it gave, and that agreed with those of the others.
@@ -154,7 +158,7 @@ pub(crate) struct Receipt {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MintLine")]
 pub(crate) struct Line {
-    /// `compute`, `storage`, `traffic`, `ipv4`, `grant`, `energy` or `witness`.
+    /// `compute`, `storage`, `traffic`, `ipv4`, `grant`, `energy`, `witness` or `sold`.
     pub(crate) item: String,
     /// How many, in billionths of the item's unit.
     pub(crate) quantity_billionths: u64,
@@ -192,6 +196,8 @@ impl From<&MintReceiptObject> for Receipt {
             memory_bytes: input.capacity.memory.0,
             ssd_bytes: input.capacity.ssd.0,
             hdd_bytes: input.capacity.hdd.0,
+            sold_bytes: input.sold.0,
+            sold_owed_tft: Tft(receipt.sold_owed),
             duties: input.duties,
             honest: input.honest,
             certification: input.certification.name().to_owned(),

@@ -179,6 +179,7 @@ impl Work<'_> {
         }
         self.destroy(shares.burned)?;
         self.pay_earned(contract, net, parts, shares.farms)?;
+        self.cover_shards(contract, net, parts, shares)?;
         if shares != Shares::default() {
             let Shares { farms, foundation, .. } = shares;
             self.events.push(Event::ContractPaid { contract: contract.id, farms, foundation });
@@ -206,6 +207,26 @@ impl Work<'_> {
         }
         for (farm, amount) in farms_paid {
             self.pay_farm(farm, Amount(amount))?;
+        }
+        Ok(())
+    }
+
+    /// What the foundation and the fire got for storage, and for nodes rented whole, is what may be
+    /// minted for shards at these nodes.
+    fn cover_shards(
+        &mut self,
+        contract: &Contract,
+        net: Amount,
+        parts: &Parts,
+        shares: Shares,
+    ) -> Done {
+        if !matches!(contract.kind, ContractKind::Storage(_) | ContractKind::Rent(_)) {
+            return Ok(());
+        }
+        let taken = Amount(shares.foundation.0.saturating_add(shares.burned.0));
+        let weights: Vec<_> = earned(net, parts).iter().map(|earned| earned.paid).collect();
+        for (id, share) in contract.nodes().iter().zip(by_weight(taken, &weights)) {
+            self.cover_sold(*id, Amount(share))?;
         }
         Ok(())
     }
