@@ -22,6 +22,7 @@ fn contract(kind: ContractKind, state: ContractState) -> Contract {
         owner: AccountId([2; 32]),
         kind,
         created: UnixMs(3),
+        since: UnixMs(50),
         settled: UnixMs(4),
         expires: UnixMs(5),
         grace: Grace { freeze_ms: 6, archive_ms: 7 },

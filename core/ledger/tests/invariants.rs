@@ -115,6 +115,7 @@ fn same(plain: &Plain, state: &State) -> Result<(), TestCaseError> {
         prop_assert_eq!(held.storage().unwrap().bytes.0, wanted.bytes);
         prop_assert_eq!(held.expires.0, wanted.expires);
         prop_assert_eq!(held.settled.0, wanted.settled);
+        prop_assert_eq!(held.since.0, wanted.since);
         prop_assert_eq!(held.state == ContractState::Open, wanted.is_open);
         let places: Vec<_> = wanted.places.iter().map(|place| node(*place)).collect();
         prop_assert_eq!(held.nodes(), places);

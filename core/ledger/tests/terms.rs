@@ -6,8 +6,8 @@ mod common;
 
 use acre_codec::List;
 use acre_ledger::{
-    Action, BillAt, Contract, ContractState, ContractStatus, GridKind, MicroUsd, NewContract,
-    NewKind, NewService, NewStorage, Parameters, Refusal, Resources,
+    Action, BillAt, Contract, ContractState, ContractStatus, GridKind, MONTH_MS, MicroUsd,
+    NewContract, NewKind, NewService, NewStorage, Parameters, Refusal, Resources,
 };
 use acre_types::{Amount, Bytes, ContractId, Digest, Profile, PublicKey, UnixMs};
 
@@ -177,4 +177,33 @@ fn waiting_for_oneself_is_not_free() {
     grid.act(4, Action::AcceptService { contract: ContractId(4) }).unwrap();
     grid.act(1, cancel(3)).unwrap();
     assert!(paid(&grid, 3).abs_diff(list) < 20, "{} of {list}", paid(&grid, 3));
+}
+
+/// A little for 18 months, held for long; then a hundred times as much at the discount for 18 months,
+/// and away after a month. What is added has to be kept for the time that its discount asks for.
+#[test]
+fn discount_of_what_is_added_asks_for_its_own_time() {
+    let mut grid = Grid::with_farms(4);
+    let since = |grid: &Grid| grid.now - read(grid, 1).since.0;
+    grid.act(4, create(storage(20_000), 18 * MONTH_MS)).unwrap();
+    grid.now += 17 * MONTH_MS;
+    let extend = |bytes, period_ms| {
+        let (contract, bytes) = (ContractId(1), Bytes(bytes));
+        Action::ExtendContract { contract, bytes, period_ms }
+    };
+    grid.act(4, extend(0, 18 * MONTH_MS)).unwrap();
+    assert_eq!(since(&grid), 17 * MONTH_MS, "more time for the same takes nothing away");
+    grid.act(4, extend(1_980_000, 0)).unwrap();
+    assert_eq!(since(&grid), 17 * MONTH_MS / 100);
+    let held = read(&grid, 1);
+    assert!(held.escrow.0 < held.listed.0 / 2, "at 60 % off");
+    grid.now += MONTH_MS;
+    let before = grid.balance(account(4));
+    let fee = grid.submit(grid.signed(4, cancel(1))).unwrap().receipts[0].fee.0;
+    let back = grid.balance(account(4)) + fee - before;
+    let month = held.listed.0 / 19;
+    let paid = held.escrow.0 + held.deposit.0 + held.closing.0 - back;
+    // And the discount of the little, which was to last for longer.
+    let little = held.paid_listed.0 - held.paid.0;
+    assert!(paid.abs_diff(month + little) < 20, "{paid} for {month} and {little}");
 }

@@ -68,6 +68,7 @@ fn at(node: NodeId, bytes: Bytes) -> Contract {
             bytes,
         }),
         created: UnixMs(0),
+        since: UnixMs(0),
         settled: UnixMs(0),
         expires: UnixMs(u64::MAX),
         grace: Grace::default(),

@@ -258,6 +258,9 @@ pub struct Contract {
     /// Time of the block from which on it was paid for: that made it, or in which the one accepted who
     /// had to.
     pub created: UnixMs,
+    /// Its owner has stayed since then, on the mean of all that it is about: `created`, moved on by
+    /// what was added later. A discount is taken back from who leaves before its time.
+    pub since: UnixMs,
     /// Paid up to here.
     pub settled: UnixMs,
     /// Paid for up to here.

@@ -38,6 +38,7 @@ pub(crate) struct PlainContract {
     pub(crate) places: Vec<u8>,
     pub(crate) bytes: u64,
     pub(crate) created: u64,
+    pub(crate) since: u64,
     pub(crate) settled: u64,
     pub(crate) expires: u64,
     /// Frozen and archived, each for so long.
@@ -194,6 +195,7 @@ impl Plain {
                     places,
                     bytes,
                     created: now,
+                    since: now,
                     settled: now,
                     expires: now + period,
                     grace: 0,
@@ -285,6 +287,7 @@ impl Plain {
         let area =
             |share: u64, until: u64| area(share, old.places.len(), until.saturating_sub(settled));
         let more = area(share(old.bytes + bytes), expires) - area(share(old.bytes), old.expires);
+        self.mix(at, share(old.bytes), share(old.bytes + bytes), now);
         let contract = &mut self.contracts[at];
         contract.bytes += bytes;
         contract.expires = expires;
@@ -325,8 +328,19 @@ impl Plain {
         for place in places.iter().filter(|place| !old.places.contains(place)) {
             self.take(*place, share)?;
         }
+        let counts = (old.places.len(), places.len());
         self.contracts[at].places = places;
+        self.mix(at, u64::try_from(counts.0).unwrap(), u64::try_from(counts.1).unwrap(), now);
         self.lock(at, area(share, add.len(), old.expires - now), now)
+    }
+
+    /// The owner has stayed for as long as the mean of all that there is.
+    fn mix(&mut self, at: usize, before: u64, after: u64, now: u64) {
+        let contract = &mut self.contracts[at];
+        if after > before {
+            let age = (now - contract.since).min(DISCOUNT_MS);
+            contract.since = now - part(age, (before, after));
+        }
     }
 
     /// Takes the price of so many byte milliseconds, and a deposit for grace.
@@ -382,7 +396,7 @@ impl Plain {
 
     fn recall(&mut self, at: usize, parts: &[u64]) {
         let contract = &mut self.contracts[at];
-        let reached = contract.settled.min(contract.expires) - contract.created;
+        let reached = contract.settled.min(contract.expires).saturating_sub(contract.since);
         let discount = if reached >= DISCOUNT_MS { u64::from(DISCOUNT) } else { 0 };
         let deserved = part(contract.paid_listed, (100 - discount, 100));
         let net = deserved.saturating_sub(contract.paid).min(contract.escrow);

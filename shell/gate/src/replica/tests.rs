@@ -65,6 +65,7 @@ fn contract(number: u64, places: &[u32], state: ContractState) -> Contract {
             bytes: Bytes(10),
         }),
         created: UnixMs(1),
+        since: UnixMs(1),
         settled: UnixMs(1),
         expires: UnixMs(2),
         grace: Grace::default(),

@@ -13,12 +13,13 @@ use crate::command::show;
 use crate::exit::Outcome;
 
 /// Where tokens of a contract may have gone.
-const OTHERS: [(Book, &str); 5] = [
+const OTHERS: [(Book, &str); 6] = [
     (Book::Farms, "to the farms"),
     (Book::Foundation, "to the foundation"),
     (Book::Fund, "to the fund"),
     (Book::Burned, "burned"),
     (Book::Stakes, "from stakes"),
+    (Book::Settler, "to who closed it"),
 ];
 
 impl Stage {

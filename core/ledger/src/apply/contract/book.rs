@@ -130,10 +130,23 @@ impl Work<'_> {
         self.write_line(contract, span, BillEntry::Pay(pay))
     }
 
+    /// What is added has been kept for no time yet: from now on the mean counts. Time beyond the longest
+    /// discount helps nothing that comes later.
+    pub(super) fn mix_stay(&self, contract: &mut Contract, before: u128, after: u128) {
+        if after <= before {
+            return;
+        }
+        let longest = self.parameters.prices.commitments.iter().map(|tier| tier.ms).max();
+        let age = self.now.0.saturating_sub(contract.since.0).min(longest.unwrap_or(0));
+        let mean = before.saturating_mul(age.into()).checked_div(after).unwrap_or(0);
+        let mean = u64::try_from(mean).unwrap_or(age);
+        contract.since = UnixMs(self.now.0.saturating_sub(mean));
+    }
+
     /// Takes back a discount to which its owner did not stay.
     pub(super) fn recall(&mut self, contract: &mut Contract, parts: Parts) -> Done {
         let until = contract.settled.min(contract.expires);
-        let reached_ms = until.0.saturating_sub(contract.created.0);
+        let reached_ms = until.0.saturating_sub(contract.since.0);
         let recall = bill::recall(
             (contract.paid_listed, contract.paid),
             self.parameters.prices.discount(reached_ms),
@@ -148,7 +161,7 @@ impl Work<'_> {
         contract.paid = sum(contract.paid, recall.net)?;
         self.unlock(recall.net)?;
         self.give(contract, recall.net, &recall.parts, recall.shares)?;
-        let span = Span { from: contract.created, to: until };
+        let span = Span { from: contract.since.min(until), to: until };
         self.write_line(contract, span, BillEntry::Recall(recall))
     }
 

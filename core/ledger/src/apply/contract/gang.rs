@@ -78,6 +78,7 @@ impl Work<'_> {
     fn begin_time(&mut self, contract: &mut Contract) -> Done {
         let period_ms = contract.expires.0.saturating_sub(contract.settled.0);
         contract.created = self.now;
+        contract.since = self.now;
         contract.settled = self.now;
         contract.expires = UnixMs(self.now.0.saturating_add(period_ms));
         let mut stands = Vec::with_capacity(contract.stands.len());

@@ -74,6 +74,7 @@ impl Work<'_> {
             owner: from,
             kind: price::kind_of(new, capacity, self.now),
             created: self.now,
+            since: self.now,
             settled: self.now,
             expires: UnixMs(self.now.0.saturating_add(new.period_ms)),
             grace: quote.grace,
@@ -245,6 +246,8 @@ impl Work<'_> {
             _ => Vec::new(),
         };
         lines.extend(terms.locks(&metered, 0, |rate| Some(rate.per_ms))?);
+        let now = quantity(contract);
+        self.mix_stay(contract, quantity(old), now);
         let span = Span { from: contract.settled, to: contract.expires };
         self.lock_lines(contract, span, &lines)?;
         self.top_up_deposit(contract)
@@ -415,6 +418,12 @@ fn resources_of(kind: &ContractKind) -> Resources {
 
 fn places_of(contract: &Contract) -> Places {
     contract.nodes().to_vec().try_into().expect("a contract has no more nodes than places")
+}
+
+/// How much of what discounts are given on a contract is about.
+fn quantity(contract: &Contract) -> u128 {
+    let bytes = contract.storage().map_or(1, |storage| storage.place_bytes().0);
+    u128::from(bytes).saturating_mul(weight(contract).into())
 }
 
 fn weight(contract: &Contract) -> u32 {

@@ -7,7 +7,7 @@ use acre_types::{AccountId, Bytes, ContractId, NodeId, Profile};
 
 use super::super::{Done, Work};
 use super::book::Span;
-use super::{BAD_BYTES, weight};
+use super::{BAD_BYTES, quantity, weight};
 use crate::error::Refusal;
 use crate::event::Event;
 use crate::limits::{CONTRACT_BYTES_MAX, PLACES_MAX};
@@ -76,12 +76,14 @@ impl Work<'_> {
         for node in new.difference(&old) {
             self.check_active(*node)?;
         }
-        let weight_before = weight(&contract);
+        let (weight_before, quantity_before) = (weight(&contract), quantity(&contract));
         self.change_stands(&mut contract, &places)?;
         for node in new.difference(&old) {
             self.reserve(*node, share)?;
         }
         contract.kind = ContractKind::Storage(Storage { places, ..storage });
+        let quantity_now = quantity(&contract);
+        self.mix_stay(&mut contract, quantity_before, quantity_now);
         self.lock_weight(&mut contract, weight_before)?;
         self.overlay.put(&id, contract);
         self.events.push(Event::PlacesChanged {
