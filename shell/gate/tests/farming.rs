@@ -137,6 +137,8 @@ async fn farm_shows_its_stake_members_and_certificate() {
     let certificate = gateway.get("/api/v1/farms/1/certificate").await["item"].clone();
     assert_eq!((&certificate["farm"], &certificate["level"]), (&1.into(), &"diy".into()));
     assert_eq!(gateway.ask("/api/v1/farms/9/certificate").await.0, 404);
+    let power = gateway.get(&format!("/api/v1/nodes/{}/power", node_key(0).public())).await;
+    assert_eq!((&power["item"]["state"], &power["item"]["nap"]), (&"awake".into(), &Value::Null));
 }
 
 #[tokio::test]

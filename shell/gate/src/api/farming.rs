@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use acre_ledger::{CertificateOf, MintReceiptOf, ThePrice};
+use acre_ledger::{CertificateOf, MintReceiptOf, PowerOf, ThePrice};
 use acre_types::{Epoch, FarmId, NodeId, UnixMs};
 
 use super::Question;
@@ -106,6 +106,17 @@ pub(super) async fn certificate(
     let found = explorer.read(explorer.ledger().read(&CertificateOf(id))).await?;
     let item = dto::Certificate::new(id.0, &found.unwrap_or_default(), &rules, epoch);
     Ok(One { seen: explorer.seen_now(), item })
+}
+
+pub(super) async fn power(explorer: Arc<Explorer>, q: Question) -> Answer<One<dto::Power>> {
+    let id: NodeId = q.part("id")?;
+    let epoch = {
+        let replica = explorer.replica();
+        replica.nodes.index_of(&id).ok_or_else(|| missing("node", id))?;
+        replica.epoch.as_ref().ok_or_else(not_read)?.number
+    };
+    let power = explorer.read(explorer.ledger().read(&PowerOf(id))).await?.unwrap_or_default();
+    Ok(One { seen: explorer.seen_now(), item: dto::Power::new(&power, epoch) })
 }
 
 pub(super) async fn price(explorer: Arc<Explorer>, _: Question) -> Answer<One<dto::Price>> {

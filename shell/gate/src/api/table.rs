@@ -100,6 +100,13 @@ pub(crate) fn routes() -> Vec<Route> {
             answers::reports,
         ),
         Route::json(
+            "/api/v1/nodes/{id}/power",
+            "power",
+            "Whether a node sleeps, and until when",
+            const { &[part("id", HEX, "Its key.")] },
+            farming::power,
+        ),
+        Route::json(
             "/api/v1/farms",
             "farms",
             "Farms in the order in which they were made, with the sums over their nodes",

@@ -104,6 +104,44 @@ impl Certificate {
     }
 }
 
+/// Whether a node sleeps.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NodePower")]
+pub(crate) struct Power {
+    /// What it is to do in the epoch that runs: `awake`, `asleep`, or `waking` after it was called.
+    pub(crate) state: String,
+    /// Naps announced that begin in the period of minting told by `period`.
+    pub(crate) naps: u16,
+    /// That period.
+    pub(crate) period: u64,
+    /// The nap that is announced, runs, or is not settled yet.
+    pub(crate) nap: Option<Nap>,
+}
+
+/// A time for which a node need not serve.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "NodeNap")]
+pub(crate) struct Nap {
+    /// Its first epoch.
+    pub(crate) from_epoch: u64,
+    /// The first epoch in which the node has to serve again.
+    pub(crate) until_epoch: u64,
+    /// The epoch in which it was called before its time.
+    pub(crate) called_epoch: Option<u64>,
+}
+
+impl Power {
+    pub(crate) fn new(power: &ledger::Power, running: acre_types::Epoch) -> Self {
+        let nap = |nap: ledger::Nap| Nap {
+            from_epoch: nap.from.0,
+            until_epoch: nap.until.0,
+            called_epoch: nap.called.map(|epoch| epoch.0),
+        };
+        let state = kind(&power.state(running));
+        Self { state, naps: power.naps, period: power.period, nap: power.nap.map(nap) }
+    }
+}
+
 /// What a node earned in a period, with all that the sum depends on.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "MintReceipt")]

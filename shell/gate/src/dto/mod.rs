@@ -25,7 +25,7 @@ use crate::replica::Size;
 pub(crate) use bill::Bill;
 pub(crate) use chain::{Block, BlockSummary, Event, Gap, Transaction};
 pub(crate) use epoch::{Epoch, Reports, Witnesses};
-pub(crate) use farming::{Certificate, Price, Receipt};
+pub(crate) use farming::{Certificate, Power, Price, Receipt};
 pub(crate) use objects::{Account, Contract, Farm, Grid, Node, Totals, Twin};
 pub(crate) use objects::{ContractStateName, NodeStateName};
 pub(crate) use seats::{Candidate, Term, Validator};
