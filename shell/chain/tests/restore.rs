@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use acre_chain::{ChainError, Validator};
+use acre_chain::{ChainError, ClientError, Validator};
 use acre_ledger::Action;
 use acre_types::{AccountId, Amount, Height};
 use common::{Grid, key, reach};
@@ -32,6 +32,20 @@ fn damage(file: &Path, account: &AccountId) {
     assert!(!found.is_empty());
     for at in found {
         bytes[at + 37] ^= 1;
+    }
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// Changes a byte of each transaction of this chain that a file holds.
+fn damage_transactions(file: &Path, grid: &Grid) {
+    let mut bytes = std::fs::read(file).unwrap();
+    // A transaction begins with its chain and its account.
+    let begin = [grid.genesis.digest().0, AccountId::from(key(1).public()).0].concat();
+    let found: Vec<_> =
+        (0..bytes.len() - 80).filter(|at| bytes[*at..].starts_with(&begin)).collect();
+    assert!(!found.is_empty());
+    for at in found {
+        bytes[at + begin.len()] ^= 1;
     }
     std::fs::write(file, bytes).unwrap();
 }
@@ -98,4 +112,31 @@ async fn damage_without_others_is_refused_and_left_as_it_is() {
     assert!(refused.to_string().contains("backup"), "{refused}");
     assert!(file.exists());
     assert!(set_aside(&grid.dir(0)).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_damaged_in_the_middle_of_the_store_is_shown_to_nobody_and_had_from_another() {
+    let grid = grid(2);
+    let (damaged, sound) = tokio::join!(grid.start_at(0), grid.start_at(1));
+    let client = grid.client_of(&[&damaged, &sound], 200).await;
+    let paid = client.submit(&key(1), pay(7)).await.unwrap();
+    reach(&client, Height(paid.height.0 + 5)).await;
+    let stopped = grid.client_of(&[&damaged], 201).await;
+    reach(&stopped, client.seen()).await;
+    damaged.stop().await.unwrap();
+    damage_transactions(&grid.dir(0).join("state.redb"), &grid);
+
+    let damaged = grid.start_at(0).await;
+    let alone = grid.client_of(&[&damaged], 202).await;
+    let refused = alone.block(paid.height).await;
+    assert!(matches!(refused, Err(ClientError::NotReady { .. })), "{refused:?}");
+    // Nothing else is lost with it: state, certificates, other blocks.
+    assert_eq!(alone.account(TO).await.unwrap().balance, Amount(7));
+    assert!(alone.block(paid.height.next()).await.unwrap().is_some());
+    let both = grid.client_of(&[&damaged, &sound], 203).await;
+    let block = both.block(paid.height).await.unwrap().unwrap();
+    assert!(block.payload.transactions.iter().any(|one| one.transaction.id() == paid.id));
+    for validator in [damaged, sound] {
+        validator.stop().await.unwrap();
+    }
 }

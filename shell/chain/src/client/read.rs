@@ -98,6 +98,7 @@ impl LedgerClient {
                 let head = info.head.as_ref().map(check).transpose()?;
                 Ok((info, head))
             }
+            Reply::NotReady(reason) => Err(Trouble::NotReady(reason)),
             _ => Err(Lie::Unfit.into()),
         })
         .await
@@ -129,6 +130,8 @@ impl LedgerClient {
                 Ok(Some((finality, VerifiedBlock { block, payload })))
             }
             Reply::NotFound => Ok(None),
+            // Its disk may have failed: that is no lie.
+            Reply::NotReady(reason) => Err(Trouble::NotReady(reason)),
             _ => Err(Lie::Unfit.into()),
         }
     }
@@ -177,9 +180,6 @@ impl LedgerClient {
             _ => return Err(Trouble::from(Lie::Unfit).into()),
         };
         let reply = self.ask_one(peer, &Request::Block { height }).await?;
-        if let Reply::NotReady(reason) = reply {
-            return Err(Trouble::NotReady(reason).into());
-        }
         let Some((_, verified)) = self.check_block(height, reply)? else { return Ok(None) };
         let VerifiedBlock { block, payload } = verified;
         let all = payload.transactions.into_vec().into_iter().enumerate();

@@ -94,6 +94,7 @@ impl LedgerClient {
     async fn fetch_payload(&self, peer: PublicKey, block: &Final) -> Result<Vec<u8>, Failed> {
         match self.ask_one(peer, &Request::Block { height: block.height }).await? {
             Reply::Block { payload, .. } if block.has_payload(&payload) => Ok(payload.into_vec()),
+            Reply::NotReady(reason) => Err(Trouble::NotReady(reason).into()),
             _ => Err(Trouble::from(Lie::Unfit).into()),
         }
     }
@@ -109,8 +110,10 @@ impl LedgerClient {
         let mut after_term = 0;
         for _ in 0..CHANGE_REPLIES_MAX {
             let reply = self.ask_one(peer, &Request::Changes { after_term }).await?;
-            let Reply::Changes { changes: more } = reply else {
-                return Err(Trouble::from(Lie::Unfit).into());
+            let more = match reply {
+                Reply::Changes { changes } => changes,
+                Reply::NotReady(reason) => return Err(Trouble::NotReady(reason).into()),
+                _ => return Err(Trouble::from(Lie::Unfit).into()),
             };
             let mut grew = false;
             for change in more.into_vec() {
