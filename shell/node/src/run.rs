@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use acre_capacity::message::{Answer, Refusal};
+use acre_chain::client::Options;
 use acre_chain::{ClientError, LedgerClient};
 use acre_crypto::SigningKey;
 use acre_ledger::{Capacity, Genesis, Lookup, SignedJoinToken};
@@ -121,10 +122,12 @@ impl Node {
         let id = NodeId::from(key.public());
         let keys = validators.iter().map(|(key, _)| *key).collect();
         let book: Arc<StaticBook> = Arc::new(validators.into_iter().collect());
-        let endpoint = Endpoint::bind(&key, Some(listen), book.clone());
+        let endpoint = Endpoint::bind(&key, Some(listen), Arc::<StaticBook>::clone(&book));
         let endpoint = endpoint.await.map_err(NodeError::Net)?;
         let address = endpoint.local_addr().unwrap_or(listen);
-        let ledger = LedgerClient::new(&genesis, endpoint.clone(), keys);
+        // It asks validators that joined later, too.
+        let options = Options::default().with_book(Arc::clone(&book));
+        let ledger = LedgerClient::with(&genesis, endpoint.clone(), keys, options);
         let own = SigningKey::from_seed(key.seed().duplicate());
         let (capacity, source) = (offer.capacity.storage, Arc::new(ledger.clone()));
         let shards = dir.join("shards");
