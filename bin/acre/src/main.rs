@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         if cli.quiet { Notes::Hidden } else { Notes::Shown },
     );
     start_log(&cli.command);
-    asking::set(cli.wait, notes);
+    asking::set(cli.timeout, notes);
     match run(cli, &Output::new(form, notes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

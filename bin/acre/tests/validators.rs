@@ -209,7 +209,7 @@ fn without_quorum_one_is_told(grid: &Grid) {
     for id in &ids[2..] {
         grid.acre(&["validator", "stop", id]).exits(0);
     }
-    let sent = grid.acre(&["wallet", "send", NOBODY, &amount(), "--wait", "3s"]);
+    let sent = grid.acre(&["wallet", "send", NOBODY, &amount(), "--timeout", "3s"]);
     sent.says(&["2 of 4 validators answer, 3 are needed: waiting for more"]);
     let error = sent.exits(6).error();
     assert!(text(&error, "state").contains("once"), "{error}");

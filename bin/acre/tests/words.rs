@@ -38,6 +38,26 @@ fn wrong_words_and_flags_are_usage_errors() {
     assert!(left.is_empty(), "a usage error makes nothing, but there is {left:?}");
 }
 
+/// A flag of a command and one of all commands must not have the same name: that shows only when the
+/// command is run.
+#[test]
+fn every_command_reads_its_flags() {
+    let home = tempfile::tempdir().unwrap();
+    for words in [
+        &["repair", "--wait"][..],
+        &["status"],
+        &["vote", "list"],
+        &["validator", "list"],
+        &["farm", "show"],
+        &["id", "handle", "show", "nobody"],
+        &["wallet", "balance", "--timeout", "1s"],
+    ] {
+        let done = acre_at(home.path(), words);
+        assert!([3, 5].contains(&done.code()), "without a grid: {done:?}");
+        done.error();
+    }
+}
+
 #[test]
 fn help_and_version_are_data() {
     for words in [&["--help"][..], &["help"], &["up", "--help"], &["put", "--help"]] {

@@ -33,7 +33,7 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
     /// How long to wait for validators, and for what was sent to be final, as in 10s [default: 1min].
     #[arg(long, global = true, value_name = "TIME", value_parser = time)]
-    pub(crate) wait: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -69,7 +69,7 @@ pub(super) fn ledger_failure(error: &ClientError, failure: Failure) -> Failure {
             .hint(format!("acre validator list; acre ledger tx {id}, then repeat if it is not there")),
         ClientError::NoQuorum { .. } => failure
             .state("nothing was changed")
-            .hint("acre validator list; start validators that are down, or --wait for longer"),
+            .hint("acre validator list; start validators that are down, or --timeout 5min to wait for longer"),
         ClientError::OtherGrid { .. } => failure
             .state("nothing was read or changed")
             .hint("take the genesis of the grid that you mean: acre grid join GENESIS, in another --home"),
