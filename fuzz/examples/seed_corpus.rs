@@ -79,15 +79,22 @@ fn base_and_ledger() {
     names.push("ab".repeat(32).into_bytes());
     names.push("cd".repeat(16).into_bytes());
     write("names", &names);
-    write("ledger_transaction", &[listed("transaction"), listed("govern-transaction")].concat());
+    let all = |kind: &str| {
+        let parts = ["", "govern-", "mint-", "duty-"].map(|part| listed(&format!("{part}{kind}")));
+        parts.concat()
+    };
+    write("ledger_transaction", &all("transaction"));
     write("ledger_payload", &[golden("core/ledger/tests/golden/payload.hex")]);
     write("ledger_genesis", &listed("genesis")[..1]);
     write("ledger_proof", &listed("proof")[1..]);
-    write("ledger_key", &[listed("keys"), listed("govern-keys")].concat());
-    write("ledger_object", &[listed("objects"), listed("govern-objects")].concat());
+    write("ledger_key", &all("keys"));
+    let contracts = [listed("contracts"), listed("bills"), listed("price")].concat();
+    write("ledger_object", &[all("objects"), contracts].concat());
     let mut events = listed("events");
     let receipt = events.pop().unwrap();
-    events.extend(listed("govern-events"));
+    for part in ["govern", "mint", "duty"] {
+        events.extend(listed(&format!("{part}-events")));
+    }
     write("ledger_event", &events);
     write("ledger_receipt", &[receipt]);
     let (chain, farm, expires) = (Digest([1; 32]), FarmId(7), UnixMs(9));

@@ -1,11 +1,12 @@
 //! What peers send of the ledger, and what validators persist of it.
 
-use acre_ledger::mint::PolicyId;
+use acre_ledger::mint::{self, Certification, PolicyId};
 use acre_ledger::{
-    AdmissionOrder, AnyObject, Event, Genesis, Key, Payload, Possession, Proof, Receipt,
-    RecoveryConsent, RecoveryVeto, SignedJoinToken, SignedTransaction, Subject, Verified,
+    Action, AdmissionOrder, AnyObject, CertificationRules, Event, Genesis, Key, Payload,
+    Possession, Proof, Receipt, RecoveryConsent, RecoveryVeto, SignedJoinToken, SignedTransaction,
+    Subject, Verified, bill,
 };
-use acre_types::{AccountId, ContractId, Digest, FarmId, NodeId, PublicKey};
+use acre_types::{AccountId, ContractId, Digest, Epoch, FarmId, NodeId, PublicKey};
 
 use crate::canonical;
 
@@ -14,6 +15,10 @@ pub(crate) fn transaction(data: &[u8]) {
     if let Ok(bounded) = SignedTransaction::decode(data) {
         assert_eq!(bounded, signed);
         assert_eq!(signed.transaction.signed_bytes(), data.len());
+    }
+    if let Action::AccuseValidator(accusation) = &signed.transaction.action {
+        // Whatever points and scalars these are.
+        let _ = (accusation.contradicts(), accusation.verify(&signed.transaction.chain));
     }
     // A signature of other bytes is refused; of these it may be good.
     let _ = Verified::new(signed);
@@ -88,7 +93,36 @@ pub(crate) fn object(data: &[u8]) {
     for key in keys {
         if let Ok(object) = AnyObject::decode(&key, data) {
             assert_eq!(object.to_bytes(), data, "{key:?}");
+            compute(&object);
         }
+    }
+}
+
+/// What readers compute of an object that somebody shows them: an error at worst.
+fn compute(object: &AnyObject) {
+    match object {
+        AnyObject::MintReceiptObject(stored) => {
+            if let Ok(receipt) = mint::recompute(stored) {
+                let sum: u128 = receipt.lines.iter().map(|line| u128::from(line.amount.0)).sum();
+                let parts = u128::from(receipt.total.0) + u128::from(receipt.withheld.0);
+                assert_eq!(sum, parts, "L7: lines add up");
+            }
+        }
+        AnyObject::BillLine(line) => {
+            // What it says is not what it must say.
+            let _ = bill::recompute(line);
+        }
+        AnyObject::Certificate(certificate) => {
+            let level = certificate.level(&CertificationRules::default(), Epoch(1), Epoch(2));
+            assert_eq!(level, Certification::Diy, "nobody is a certifier");
+        }
+        AnyObject::Power(power) => {
+            let _ = power.state(Epoch(1));
+        }
+        AnyObject::Parameters(parameters) => {
+            let _ = parameters.check();
+        }
+        _ => {}
     }
 }
 

@@ -7,6 +7,10 @@
 //! | L2 only authorised transactions | no forged one is ever in a block |
 //! | L3 balances + escrow = minted - burned | summed over all leaves, each block |
 //! | L4 each transfer at most once | a payment's purpose is counted, and a plain map of balances |
+//! | L7 no token without a receipt | each receipt computed again, and their sum, each block |
+//!
+//! Nodes report of each other and farmers claim. In every third seed one replica proposes blocks that
+//! break the rules, and its node lies as a witness.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,14 +18,17 @@ use std::time::Duration;
 
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
+use acre_ledger::mint;
 use acre_ledger::{
-    Account, Action, AnyObject, Capacity, Contract, ContractRules, Genesis, GridKind, Key,
-    NewContract, NewKind, NewStorage, NodeOffer, Parameters, Payload, SignedJoinToken,
-    SignedTransaction, State, Totals, Transaction, Validator, Verified, apply_payload, build_block,
+    Account, Action, AnyObject, Capacity, CapacityRules, Contract, ContractRules, Finding, Genesis,
+    GridKind, Key, MintReceiptObject, MintingRules, NewContract, NewKind, NewStorage, NodeAt,
+    NodeOffer, Parameters, Payload, SignedJoinToken, SignedTransaction, State, TheEpoch, Totals,
+    Transaction, Validator, Verdict, Verified, apply_payload, build_block,
 };
 use acre_ledger::{Event as Done, JoinToken};
 use acre_types::{
-    AccountId, Amount, Bytes, ContractId, Digest, FarmId, Height, Profile, PublicKey, Text, UnixMs,
+    AccountId, Amount, Bytes, ContractId, Digest, FarmId, Height, NodeId, Profile, PublicKey, Text,
+    UnixMs,
 };
 
 use crate::clock::{Clock, Rolling};
@@ -55,6 +62,13 @@ struct Replica {
     state: State,
     /// What a shell would have persisted.
     leaves: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// Who breaks the rules.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Liar {
+    Nobody,
+    First,
 }
 
 /// A payment that somebody meant to make once.
@@ -96,6 +110,10 @@ struct Run {
     loss: u64,
     doubled: u64,
     planted: Option<Planted>,
+    /// The first replica and the first node break rules.
+    liar: Liar,
+    /// The last transaction applied, for those who would have it again.
+    last: Option<SignedTransaction>,
     contracts: u64,
     reached: Reached,
     rolling: Rolling,
@@ -103,6 +121,20 @@ struct Run {
 
 fn text<const MAX: usize>(text: &str) -> Text<MAX> {
     Text::new(text).expect("short")
+}
+
+/// Epochs of seconds, so that some pass, each with receipts.
+fn parameters() -> Parameters {
+    let capacity = CapacityRules {
+        epoch_ms: 5_000,
+        witnesses: 3,
+        reports_min: 2,
+        beacon_steps: 8,
+        ..CapacityRules::default()
+    };
+    let minting = MintingRules { period_epochs: 1, month_ms: 60_000, ..MintingRules::default() };
+    let contracts = ContractRules { period_ms_min: 1, ..ContractRules::default() };
+    Parameters { capacity, minting, contracts, ..Parameters::default() }
 }
 
 /// Runs one seed.
@@ -143,10 +175,7 @@ impl Run {
                 rpc: text("127.0.0.1:2"),
             }])
             .expect("one"),
-            parameters: Parameters {
-                contracts: ContractRules { period_ms_min: 1, ..ContractRules::default() },
-                ..Parameters::default()
-            },
+            parameters: parameters(),
             foundation: AccountId([0xf0; 32]),
             admitted: List::default(),
             grants: List::new(grants.clone()).expect("few"),
@@ -174,6 +203,8 @@ impl Run {
             loss: *rng.pick(&[0, 50, 300]).unwrap_or(&0),
             doubled: *rng.pick(&[0, 100, 500]).unwrap_or(&0),
             planted,
+            liar: if seed.is_multiple_of(3) { Liar::First } else { Liar::Nobody },
+            last: None,
             contracts: 0,
             reached: Reached::default(),
             rolling: Rolling::default(),
@@ -279,10 +310,11 @@ impl Run {
     }
 
     fn spend(&mut self) {
-        match self.rng.below(12) {
+        match self.rng.below(14) {
             0..=6 => self.pay(),
             7 => self.forge(),
             8 | 9 => self.open_contract(),
+            12 | 13 => self.claim(),
             _ => self.close_contract(),
         }
     }
@@ -377,9 +409,97 @@ impl Run {
         self.pool.insert(signed.transaction.id(), signed);
     }
 
+    /// A farmer claims what some node earned; often there is nothing.
+    fn claim(&mut self) {
+        let (node, owner) = (self.rng.index(FARMS), self.rng.index(FARMS));
+        let node = self.boxes[node].public().into();
+        let owner = self.people[owner].clone();
+        let signed = self.sign(&owner, Action::ClaimReward { node });
+        self.pool.insert(signed.transaction.id(), signed);
+    }
+
+    /// Each node that owes a report of the epoch before makes one, most of the time.
+    fn witness(&mut self) {
+        let Some(epoch) = self.state().read(&TheEpoch).ok().flatten() else { return };
+        let Some(past) = epoch.past else { return };
+        let assignment = past.assignment();
+        for at in 0..FARMS {
+            let key = self.boxes[at].clone();
+            let id = NodeId::from(key.public());
+            let account = AccountId::from(key.public());
+            let Some(node) = self.state().read(&id).ok().flatten() else { continue };
+            let is_done = node.witnessing.last.is_some_and(|last| last >= past.number)
+                || self.pool.values().any(|signed| signed.transaction.from == account);
+            if is_done || self.rng.chance(200) {
+                continue;
+            }
+            let mut verdicts = Vec::new();
+            for duty in assignment.duties_of(node.index) {
+                let Some(node) = self.state().read(&NodeAt(duty)).ok().flatten() else { continue };
+                let finding = self.finding(at);
+                verdicts.push(Verdict { node, finding });
+            }
+            verdicts.sort_by_key(|verdict| verdict.node);
+            let nonce = self.state().read(&account).ok().flatten().unwrap_or_default().nonce;
+            let Ok(verdicts) = List::new(verdicts) else { continue };
+            let action = Action::ReportWitness { epoch: past.number, verdicts };
+            let report = self.sign_with(&key, nonce, action);
+            self.pool.insert(report.transaction.id(), report);
+        }
+    }
+
+    /// What a witness says of any node: nearly the truth, or anything.
+    fn finding(&mut self, witness: usize) -> Finding {
+        let lies = self.liar == Liar::First && witness == 0;
+        reached!(self.reached, "witness_lied" if lies);
+        let (answered, storage) = if lies {
+            (self.rng.below(21), self.rng.below(1 << 41))
+        } else {
+            (20 - self.rng.below(2), (1 << 40) - self.rng.below(1 << 30))
+        };
+        let measured = Capacity { storage: Bytes(storage), cores: 4, memory: Bytes(1 << 30) };
+        let answered = u16::try_from(answered).unwrap_or(20);
+        Finding { asked: 20, answered, measured, ..Finding::default() }
+    }
+
+    /// A block that breaks the rules is refused by all, whatever its proposer says.
+    fn refuse_bad_block(&mut self, height: Height, time: UnixMs) -> Result<(), Violation> {
+        let mut bad = Vec::new();
+        // What was applied already: a payment, a report, a claim.
+        bad.extend(self.last.clone());
+        let first = self.people[0].clone();
+        let node = self.boxes[0].public().into();
+        let nonce = self.state().read(&self.account(0)).ok().flatten().unwrap_or_default().nonce;
+        // A reward that is claimed twice in one block.
+        let claim = |nonce| self.sign_with(&first, nonce, Action::ClaimReward { node });
+        let twice = [claim(nonce), claim(nonce + 1)];
+        // Somebody else's tokens.
+        let thief = SigningKey::from_seed(Secret::new(self.rng.secret()));
+        let mut stolen = twice[0].clone();
+        stolen.signature = thief.sign(&stolen.transaction);
+        let blocks = [bad, twice.to_vec(), vec![stolen]];
+        for transactions in blocks.into_iter().filter(|block| !block.is_empty()) {
+            let Ok(transactions) = List::new(transactions) else { continue };
+            let payload = Payload { transactions };
+            for at in 0..REPLICAS {
+                if apply_payload(&self.replicas[at].state, &payload, height, time).is_ok() {
+                    let what = format!("L2, L4: replica {at} takes a block that breaks the rules");
+                    return Err(self.violation(what));
+                }
+            }
+            reached!(self.reached, "bad_block_refused");
+        }
+        Ok(())
+    }
+
     /// One replica proposes, all apply, the books are compared.
     fn block(&mut self) -> Result<(), Violation> {
+        self.witness();
         self.height += 1;
+        let leads = usize::try_from(self.height).unwrap_or(0) % REPLICAS == 0;
+        if self.liar == Liar::First && leads {
+            self.refuse_bad_block(Height(self.height), self.now())?;
+        }
         let (height, time) = (Height(self.height), self.now());
         let mut forged = Vec::new();
         let mut candidates = Vec::new();
@@ -424,6 +544,10 @@ impl Run {
                     reached!(self.reached, "contract_opened");
                 }
                 Done::ContractClosed { .. } => reached!(self.reached, "contract_closed"),
+                Done::RewardMinted { amount, .. } => {
+                    reached!(self.reached, "reward_minted" if *amount > Amount::ZERO);
+                }
+                Done::WitnessStruck { .. } => reached!(self.reached, "witness_struck"),
                 _ => {}
             }
         }
@@ -460,6 +584,7 @@ impl Run {
         if self.forged.contains(&acre_crypto::digest(&signed.to_bytes())) {
             return Err(self.violation(format!("L2: the forged {id:?} is in a block")));
         }
+        self.last = Some(signed.clone());
         if !self.seen.insert(id) {
             return Err(self.violation(format!("L4: {id:?} is in two blocks")));
         }
@@ -501,9 +626,9 @@ impl Run {
         Ok(())
     }
 
-    /// L3: the sum over all leaves.
+    /// L3 and L7: the sums over all leaves.
     fn check_sum(&self) -> Result<(), Violation> {
-        let (mut balances, mut escrow) = (0u128, 0u128);
+        let (mut balances, mut escrow, mut receipts) = (0u128, 0u128, 0u128);
         let mut totals = Totals::default();
         for (key, value) in self.state().leaves() {
             let Ok(key) = acre_codec::decode::<Key>(key) else { continue };
@@ -518,9 +643,27 @@ impl Run {
                         .and_then(|contract| contract.held())
                         .map_or(0, |held| u128::from(held.0));
                 }
+                Key::MintReceipt(..) => {
+                    let stored: Option<MintReceiptObject> = acre_codec::decode(value).ok();
+                    let sound =
+                        stored.filter(|one| mint::recompute(one).as_ref() == Ok(&one.receipt));
+                    let Some(stored) = sound else {
+                        return Err(self.violation(format!("L7: no receipt at {key:?}")));
+                    };
+                    receipts += u128::from(stored.receipt.total.0);
+                }
                 Key::Totals => totals = acre_codec::decode(value).unwrap_or_default(),
                 _ => debug_assert!(AnyObject::decode(&key, value).is_ok()),
             }
+        }
+        let granted = Amount::tft(1000).map_or(0, |amount| u128::from(amount.0)) * PEOPLE as u128;
+        if receipts != u128::from(totals.rewarded.0)
+            || granted + receipts != u128::from(totals.minted.0)
+        {
+            let Totals { minted, rewarded, .. } = totals;
+            return Err(self.violation(format!(
+                "L7: {minted} minted, {rewarded} rewarded, receipts of {receipts}"
+            )));
         }
         let issued = u128::from(totals.minted.0) - u128::from(totals.burned.0);
         if balances + escrow != issued || escrow != u128::from(totals.escrow.0) {

@@ -78,4 +78,8 @@ pub const WANTED: &[&str] = &[
     "forged_transaction_refused",
     "contract_opened",
     "contract_closed",
+    "reward_minted",
+    "witness_lied",
+    "witness_struck",
+    "bad_block_refused",
 ];
