@@ -1,7 +1,7 @@
 //! Answers the calls of `ledger/1` from what the executor has published.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use acre_codec::{Blob, List};
 use acre_engine::Header;
@@ -11,6 +11,7 @@ use acre_types::{AccountId, Digest, Height, PublicKey, Text};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout};
 
+use crate::client::LedgerClient;
 use crate::defaults::{HEIGHT_WAIT, SUBMIT_WAIT};
 use crate::error::{Refused, StoreError};
 use crate::light::Final;
@@ -30,12 +31,17 @@ pub(crate) struct Ledger {
     chain: Digest,
     submissions: Arc<Semaphore>,
     pins: Arc<Pins>,
+    /// Other validators, who have what our disk has lost.
+    others: Option<LedgerClient>,
+    /// Whether something is fetched from them.
+    mending: Arc<AtomicBool>,
 }
 
 impl Ledger {
-    pub(crate) fn new(shared: Arc<Shared>, chain: Digest) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, chain: Digest, others: Option<LedgerClient>) -> Self {
         let submissions = Arc::new(Semaphore::new(SUBMISSIONS));
-        Self { shared, chain, submissions, pins: Arc::default() }
+        let (pins, mending) = (Arc::default(), Arc::default());
+        Self { shared, chain, submissions, pins, others, mending }
     }
 
     async fn answer(&self, peer: PublicKey, message: Message) -> Reply {
@@ -214,10 +220,43 @@ impl Ledger {
         let header = proof.headers.first().and_then(|bytes| Header::decode(bytes).ok());
         // A disk that forgets must not make a liar of us.
         if header.is_none_or(|header| !Final::of(&header).has_payload(&payload)) {
+            self.mend(height);
             return Err(damaged);
         }
         let payload = Blob::new(payload).map_err(|_| damaged)?;
         Ok(Reply::Block { finality, payload })
+    }
+}
+
+impl Ledger {
+    /// Has a damaged block from another validator, one block at a time: whoever asks again finds it.
+    fn mend(&self, height: Height) {
+        let Some(others) = self.others.clone() else { return };
+        if self.mending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (reader, mending) = (self.shared.reader.clone(), Arc::clone(&self.mending));
+        tokio::spawn(async move {
+            match others.block(height).await {
+                Ok(Some(found)) => {
+                    let payload = found.payload.to_bytes();
+                    let put_back = move || match reader.head(height.0)? {
+                        Some(head) if head.id == found.block.id.0 => reader.mend(height.0, payload),
+                        _ => Ok(false),
+                    };
+                    match tokio::task::spawn_blocking(put_back).await {
+                        Ok(Ok(true)) => tracing::warn!(%height, "a damaged block was restored"),
+                        Ok(Err(error)) => tracing::error!(%error, "cannot restore a block"),
+                        Ok(Ok(false)) | Err(_) => {
+                            tracing::error!(%height, "a damaged block cannot be restored");
+                        }
+                    }
+                }
+                Ok(None) => tracing::error!(%height, "nobody has a block that is damaged here"),
+                Err(error) => tracing::warn!(%error, "nobody gives a block that is damaged here"),
+            }
+            mending.store(false, Ordering::Release);
+        });
     }
 }
 

@@ -129,7 +129,7 @@ impl Validator {
         };
         let feed = Feed::new(Arc::clone(&shared));
         let services = Services::new()
-            .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain))
+            .calls(LEDGER, Ledger::new(Arc::clone(&shared), chain, restore.others.clone()))
             .calls(RELAY, Inbox::new(Arc::clone(&shared)))
             .streams(EVENTS, move |incoming| feed.clone().serve(incoming));
         let steward = Steward {

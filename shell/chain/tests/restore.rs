@@ -115,15 +115,16 @@ async fn damage_without_others_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn block_damaged_in_the_middle_of_the_store_is_shown_to_nobody_and_had_from_another() {
+async fn block_damaged_in_the_middle_of_the_store_is_shown_to_nobody_and_restored_from_another() {
     let grid = grid(2);
     let (damaged, sound) = tokio::join!(grid.start_at(0), grid.start_at(1));
     let client = grid.client_of(&[&damaged, &sound], 200).await;
     let paid = client.submit(&key(1), pay(7)).await.unwrap();
     reach(&client, Height(paid.height.0 + 5)).await;
-    let stopped = grid.client_of(&[&damaged], 201).await;
-    reach(&stopped, client.seen()).await;
+    let its_client = grid.client_of(&[&damaged], 201).await;
+    reach(&its_client, client.seen()).await;
     damaged.stop().await.unwrap();
+    sound.stop().await.unwrap();
     damage_transactions(&grid.dir(0).join("state.redb"), &grid);
 
     let damaged = grid.start_at(0).await;
@@ -133,8 +134,15 @@ async fn block_damaged_in_the_middle_of_the_store_is_shown_to_nobody_and_had_fro
     // Nothing else is lost with it: state, certificates, other blocks.
     assert_eq!(alone.account(TO).await.unwrap().balance, Amount(7));
     assert!(alone.block(paid.height.next()).await.unwrap().is_some());
-    let both = grid.client_of(&[&damaged, &sound], 203).await;
-    let block = both.block(paid.height).await.unwrap().unwrap();
+    let sound = grid.start_at(1).await;
+    let restored = async {
+        loop {
+            if let Ok(Some(block)) = alone.block(paid.height).await {
+                break block;
+            }
+        }
+    };
+    let block = tokio::time::timeout(Duration::from_secs(60), restored).await.unwrap();
     assert!(block.payload.transactions.iter().any(|one| one.transaction.id() == paid.id));
     for validator in [damaged, sound] {
         validator.stop().await.unwrap();

@@ -467,6 +467,29 @@ impl Reader {
         self.get(BODIES, "body of a block", height)
     }
 
+    /// Puts the transactions of a block back that the disk has lost; false if its body is gone or holds
+    /// nothing that can be read, too. The caller has made sure that they are those of the block.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::DiskFull`], [`StoreError::Closed`].
+    pub(crate) fn mend(&self, height: u64, payload: Vec<u8>) -> Result<bool, StoreError> {
+        let database = self.0.upgrade().ok_or(StoreError::Closed)?;
+        let Ok(Some(old)) = self.body(height) else { return Ok(false) };
+        let body = Body { payload, ..old };
+        let transaction = database.begin_write().map_err(|e| writing(e.into()))?;
+        {
+            let mut bodies = open(&transaction, BODIES)?;
+            // Pruned meanwhile: then it is not wanted any more.
+            if bodies.get(height).map_err(|e| writing(e.into()))?.is_none() {
+                return Ok(false);
+            }
+            let bytes = acre_codec::encode(&body);
+            bodies.insert(height, bytes.as_slice()).map_err(|e| writing(e.into()))?;
+        }
+        transaction.commit().map_err(|e| writing(e.into()))?;
+        Ok(true)
+    }
+
     /// Proofs of changes of validators after this term and later, oldest first, until `enough`
     /// bytes.
     ///
