@@ -180,6 +180,7 @@ macro_rules! policy {
 static ALL: &[Setting] = &[
     number!(fees.transaction, Tft, "least fee of a transaction"),
     number!(fees.byte, Tft, "fee for each byte of it"),
+    number!(fees.place, Tft, "fee for each place of contracts that it may touch"),
     number!(prices.storage_tib_hour, Usd, "1 TiB of raw storage for an hour"),
     number!(prices.compute_hour, Usd, "a compute unit for an hour"),
     number!(prices.disk_hour, Usd, "a disk unit for an hour"),

@@ -121,6 +121,8 @@ pub fn build_block<T: Borrow<Verified>>(
                 taken.push(candidate.signed().clone());
                 bytes = with_it;
             }
+            // Nothing is wrong with it: it waits for the next block.
+            Err(Fault::Refused(Refusal::BlockFull)) => {}
             Err(Fault::Refused(refusal)) => skipped.push((candidate.id(), refusal)),
             Err(Fault::State(error)) => return Err(error),
         }

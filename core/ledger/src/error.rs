@@ -461,6 +461,9 @@ pub enum Refusal {
         /// The epoch.
         epoch: Epoch,
     },
+    /// The block has no room for its work; a later one may.
+    #[error("contracts visit too many places in this block")]
+    BlockFull,
     /// Retirement is final.
     #[error("node {node} was retired for good; register it again under a new key")]
     NodeRetired {

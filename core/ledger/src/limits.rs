@@ -27,6 +27,9 @@ pub const DEPOSIT_SHARE: u64 = 1000;
 
 /// Transactions in one block: five times what the target of 2,000 needs.
 pub const PAYLOAD_TRANSACTIONS_MAX: usize = 10_000;
+/// Visits that the contracts of one block may pay to their places, each a few reads and a write: some
+/// tenths of a second. The largest gang needs less than half of it.
+pub const VISITS_BLOCK_MAX: u32 = 20_000;
 /// Bytes of all transactions of one block; must fit one message of the engine with its header.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of an encoded genesis, which is read from a file that a stranger may have sent.

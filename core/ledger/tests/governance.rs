@@ -34,7 +34,7 @@ fn rules() -> GovernanceRules {
 /// People 1 to 4 with 10 TFT each; free transactions, so that sums are plain.
 fn grid() -> Grid {
     let grants = (1..=4).map(|n| (account(n), Amount(10 * TFT))).collect();
-    let fees = Fees { transaction: Amount(0), byte: Amount(0) };
+    let fees = Fees { transaction: Amount(0), byte: Amount(0), place: Amount(0) };
     Grid::new(&genesis(Parameters { fees, governance: rules(), ..Parameters::default() }, grants))
 }
 
@@ -66,7 +66,7 @@ fn with_nodes(units: &[u64]) -> Grid {
 }
 
 fn fees(byte: u64) -> Amendment {
-    Amendment::Fees(Fees { transaction: Amount(0), byte: Amount(byte) })
+    Amendment::Fees(Fees { transaction: Amount(0), byte: Amount(byte), place: Amount(0) })
 }
 
 fn propose(change: Amendment) -> Action {
@@ -297,7 +297,8 @@ fn changes_have_bounds_and_some_things_no_vote_can_change() {
     }
     refused(Amendment::KeepRules, Refusal::NothingToDo);
     refused(fees(limits::FEE_BYTE_MAX.0 + 1), Refusal::OutOfRange { what: "fees.byte" });
-    let dear = Fees { transaction: Amount(limits::FEE_MAX.0 + 1), byte: Amount(0) };
+    let dear =
+        Fees { transaction: Amount(limits::FEE_MAX.0 + 1), byte: Amount(0), place: Amount(0) };
     refused(Amendment::Fees(dear), Refusal::OutOfRange { what: "fees.transaction" });
     let deposit = |deposit| Amendment::Governance(GovernanceRules { deposit, ..rules() });
     let too_dear = || Refusal::OutOfRange { what: "governance.deposit" };

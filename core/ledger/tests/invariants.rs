@@ -29,13 +29,15 @@ use proptest::test_runner::{Config, TestRunner};
 
 use common::{account, genesis, key, node};
 use ops::{NODES, Op, PEOPLE, Twist, first_places, id_of, op, twist};
-use plain::{DISCOUNT, DISCOUNT_MS, FEE, FEE_BYTE, FOUNDATION, PERIOD_MS, PRICE, Plain, TOKEN};
+use plain::{
+    DISCOUNT, DISCOUNT_MS, FEE, FEE_BYTE, FEE_PLACE, FOUNDATION, PERIOD_MS, PRICE, Plain, TOKEN,
+};
 
 const GRANT: u64 = 1_000_000_000;
 
 fn parameters() -> Parameters {
     Parameters {
-        fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE) },
+        fees: Fees { transaction: Amount(FEE), byte: Amount(FEE_BYTE), place: Amount(FEE_PLACE) },
         prices: Prices {
             storage_tib_hour: MicroUsd(PRICE),
             commitments: List::new(vec![Commitment { ms: DISCOUNT_MS, percent: DISCOUNT }])

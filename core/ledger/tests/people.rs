@@ -37,7 +37,7 @@ fn grid() -> Grid {
         quarantine_ms: QUARANTINE_MS,
         ..PhonebookRules::default()
     };
-    let fees = Fees { transaction: Amount(0), byte: Amount(0) };
+    let fees = Fees { transaction: Amount(0), byte: Amount(0), place: Amount(0) };
     let parameters = Parameters { fees, governance, phonebook, ..Parameters::default() };
     let grants = PEOPLE.map(|n| (account(n), Amount(GRANT))).collect();
     Grid::new(&genesis(parameters, grants))

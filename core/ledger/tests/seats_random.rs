@@ -85,7 +85,7 @@ fn grid() -> Grid {
         missed_penalty: Amount(1),
         ..SeatRules::default()
     };
-    let fees = Fees { transaction: Amount(0), byte: Amount(0) };
+    let fees = Fees { transaction: Amount(0), byte: Amount(0), place: Amount(0) };
     let parameters = Parameters { seats, fees, ..Parameters::default() };
     let grants = PEOPLE.chain(201..=204).map(|n| (account(n), Amount(1_000))).collect();
     let mut genesis = genesis(parameters, grants);

@@ -7,11 +7,12 @@ mod common;
 use acre_codec::List;
 use acre_ledger::{
     Action, BillAt, Contract, ContractState, ContractStatus, GridKind, MONTH_MS, MicroUsd,
-    NewContract, NewKind, NewService, NewStorage, Parameters, Refusal, Resources,
+    NewContract, NewKind, NewService, NewStorage, Parameters, Places, Refusal, Resources, Verified,
+    limits,
 };
 use acre_types::{Amount, Bytes, ContractId, Digest, Profile, PublicKey, UnixMs};
 
-use common::{Grid, account, node};
+use common::{Grid, account, key, node};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -206,4 +207,45 @@ fn discount_of_what_is_added_asks_for_its_own_time() {
     // And the discount of the little, which was to last for longer.
     let little = held.paid_listed.0 - held.paid.0;
     assert!(paid.abs_diff(month + little) < 20, "{paid} for {month} and {little}");
+}
+
+/// A block of settlements, each of a few bytes and of many places: its work is bounded, what does not
+/// fit waits, and who fills it pays for the places.
+#[test]
+fn places_that_a_block_visits_are_counted_and_paid_for() {
+    let mut grid = Grid::with_farms(4);
+    let fees = grid.state.parameters().unwrap().fees;
+    let wide = |places| {
+        NewKind::Storage(NewStorage {
+            profile: Profile::Tiny,
+            places,
+            bytes: Bytes(2),
+            writer: PublicKey([9; 32]),
+        })
+    };
+    let three: Places = List::new((101..=103).map(node).collect()).unwrap();
+    let made = Action::CreateContract(new(wide(three), HOUR_MS));
+    let fee = |action: Action| {
+        let transaction = grid.transaction(1, action);
+        let bytes = u64::try_from(transaction.signed_bytes()).unwrap();
+        transaction.fee.0 - fees.transaction.0 - fees.byte.0 * bytes
+    };
+    assert_eq!(fee(made.clone()), 6 * fees.place.0);
+    assert_eq!(fee(settle(1)), 140 * fees.place.0);
+    let mut cheap = grid.transaction(1, made.clone());
+    cheap.fee.0 -= 1;
+    let low = grid.submit(Verified::new(cheap.sign(&key(1))).unwrap()).unwrap_err();
+    assert!(matches!(low, Refusal::FeeTooLow { .. }));
+    // One that cannot be made costs the proposer work as well: it visits its places, then is refused.
+    let mut all: Vec<_> = (0..20).map(|_| new(storage(2), HOUR_MS)).collect();
+    all.push(new(rent(101), HOUR_MS));
+    let (bad, good) = (grid.signed(1, gang(all)), grid.signed(2, made));
+    let fits = usize::try_from(limits::VISITS_BLOCK_MAX).unwrap() / (20 * 3 * 2);
+    let mut candidates = vec![bad.clone(); fits + 9];
+    candidates.push(good.clone());
+    let built = grid.build(&candidates);
+    assert_eq!(built.skipped.len(), fits, "the others wait, and so does the good one");
+    assert!(built.applied.receipts.is_empty());
+    let built = grid.build(&[bad, good]);
+    assert_eq!((built.skipped.len(), built.applied.receipts.len()), (1, 1));
 }

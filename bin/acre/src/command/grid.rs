@@ -175,7 +175,7 @@ fn genesis(new: &NewGrid) -> Outcome<Genesis> {
         validators: policy(new.seats),
     };
     let fees = if new.free {
-        Fees { transaction: Amount::ZERO, byte: Amount::ZERO }
+        Fees { transaction: Amount::ZERO, byte: Amount::ZERO, place: Amount::ZERO }
     } else {
         Fees::default()
     };

@@ -349,6 +349,7 @@ fn parameters(parameters: &Parameters) -> Value {
         "rules_version": parameters.rules.version,
         "fee_transaction": parameters.fees.transaction.to_string(),
         "fee_byte": parameters.fees.byte.to_string(),
+        "fee_place": parameters.fees.place.to_string(),
         "storage_tib_hour_micro_usd": parameters.prices.storage_tib_hour.0,
     })
 }

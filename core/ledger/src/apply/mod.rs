@@ -28,7 +28,7 @@ use crate::block::Applied;
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::{Event, Receipt};
 use crate::key::TheTotals;
-use crate::limits::TRANSACTION_BYTES_MAX;
+use crate::limits::{TRANSACTION_BYTES_MAX, VISITS_BLOCK_MAX};
 use crate::object::{Account, Parameters, Subject, Totals};
 use crate::overlay::Overlay;
 use crate::state::State;
@@ -47,6 +47,8 @@ pub(crate) struct Work<'a> {
     /// Of the block itself; come last.
     own_events: Vec<Event>,
     receipts: Vec<Receipt>,
+    /// Visits to places of contracts so far, those of refused transactions included.
+    visits: u32,
 }
 
 impl<'a> Work<'a> {
@@ -65,6 +67,7 @@ impl<'a> Work<'a> {
             events: Vec::new(),
             own_events: Vec::new(),
             receipts: Vec::new(),
+            visits: 0,
         };
         work.begin_rules(rules_known)?;
         work.begin()?;
@@ -218,6 +221,15 @@ impl<'a> Work<'a> {
         Ok(payer)
     }
 
+    /// Counts a visit to a place of a contract: work that the bytes of a transaction do not tell.
+    fn visit(&mut self) -> Done {
+        self.visits = self.visits.saturating_add(1);
+        if self.visits > VISITS_BLOCK_MAX {
+            return Err(Refusal::BlockFull.into());
+        }
+        Ok(())
+    }
+
     fn account(&mut self, id: AccountId) -> Result<Account, StateError> {
         Ok(self.overlay.get(&id)?.unwrap_or_default())
     }
@@ -285,7 +297,7 @@ fn admit(
         return Err(Refusal::WrongChain { given: transaction.chain, wanted: chain }.into());
     }
     let is_duty = transaction.action.is_duty();
-    let least = if is_duty { Amount::ZERO } else { parameters.fee(bytes) };
+    let least = if is_duty { Amount::ZERO } else { parameters.fee_of(&transaction.action, bytes) };
     let fee = transaction.fee;
     if fee < least {
         return Err(Refusal::FeeTooLow { given: fee, wanted: least }.into());

@@ -14,7 +14,8 @@ use super::seat::SeatRules;
 use super::twin::PhonebookRules;
 use super::{ContractRules, GraceRules, Prices};
 use crate::error::GenesisError;
-use crate::limits::{FEE_BYTE_MAX, FEE_MAX, SETTLE_BYTES};
+use crate::limits::{FEE_BYTE_MAX, FEE_MAX, PLACES_MAX, SETTLE_BYTES};
+use crate::transaction::Action;
 
 /// Everything that a vote may change; set by genesis first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -90,10 +91,21 @@ impl Parameters {
     /// What whoever closes a contract once it is over is paid: the least fee of doing so.
     #[must_use]
     pub fn closing_fee(&self) -> Amount {
-        self.fee(SETTLE_BYTES)
+        self.with_places(self.fee(SETTLE_BYTES), PLACES_MAX)
     }
 
-    /// Least fee of a signed transaction of so many bytes.
+    /// Least fee of a signed transaction of so many bytes that does this.
+    #[must_use]
+    pub fn fee_of(&self, action: &Action, bytes: usize) -> Amount {
+        self.with_places(self.fee(bytes), action.places())
+    }
+
+    fn with_places(&self, fee: Amount, places: usize) -> Amount {
+        let places = u64::try_from(places).unwrap_or(u64::MAX);
+        Amount(fee.0.saturating_add(self.fees.place.0.saturating_mul(places)))
+    }
+
+    /// Least fee of a signed transaction of so many bytes, but for the places that it touches.
     #[must_use]
     pub fn fee(&self, bytes: usize) -> Amount {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -108,19 +120,23 @@ pub struct Fees {
     pub transaction: Amount,
     /// Least fee per byte of the signed transaction, added to the former.
     pub byte: Amount,
+    /// Least fee for each place that a transaction about contracts may touch, added to these: see
+    /// [`Action::places`].
+    pub place: Amount,
 }
 
 impl Default for Fees {
-    /// 0.001 TFT a transaction of 1 kB.
+    /// 0.001 TFT a transaction of 1 kB, and 0.0001 TFT a place.
     fn default() -> Self {
-        Self { transaction: Amount(8_000), byte: Amount(2) }
+        Self { transaction: Amount(8_000), byte: Amount(2), place: Amount(1_000) }
     }
 }
 
 impl Fees {
     fn check(&self) -> Result<(), GenesisError> {
         bounded("fees.transaction", self.transaction.0, FEE_MAX.0)?;
-        bounded("fees.byte", self.byte.0, FEE_BYTE_MAX.0)
+        bounded("fees.byte", self.byte.0, FEE_BYTE_MAX.0)?;
+        bounded("fees.place", self.place.0, FEE_BYTE_MAX.0)
     }
 }
 

@@ -375,6 +375,26 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Places whose nodes it may touch, as its fee counts them: twice those of a contract that it makes,
+    /// which somebody will end, and as many as there can be where a contract is named by its number.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        match self {
+            Self::CreateContract(new) => new.places().saturating_mul(2),
+            Self::CreateGang { contracts } => {
+                let places = contracts.iter().map(NewContract::places);
+                places.fold(0_usize, usize::saturating_add).saturating_mul(2)
+            }
+            Self::ExtendContract { .. }
+            | Self::ChangePlaces { .. }
+            | Self::CancelContract { .. }
+            | Self::SettleContract { .. } => PLACES_MAX,
+            _ => 0,
+        }
+    }
+}
+
 /// A recovery as asked for.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct NewRecovery {

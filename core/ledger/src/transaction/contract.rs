@@ -17,6 +17,18 @@ pub struct NewContract {
     pub budget: Amount,
 }
 
+impl NewContract {
+    /// Nodes that it asks for.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        match &self.kind {
+            NewKind::Storage(storage) => storage.places.len(),
+            NewKind::Workload(_) | NewKind::Rent { .. } => 1,
+            NewKind::Name(_) | NewKind::Service(_) => 0,
+        }
+    }
+}
+
 /// What a new contract is about.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum NewKind {

@@ -106,8 +106,11 @@ impl Transaction {
     /// The same with the least fee that the parameters ask for: none for a duty.
     #[must_use]
     pub fn with_least_fee(mut self, parameters: &Parameters) -> Self {
-        self.fee =
-            if self.action.is_duty() { Amount::ZERO } else { parameters.fee(self.signed_bytes()) };
+        self.fee = if self.action.is_duty() {
+            Amount::ZERO
+        } else {
+            parameters.fee_of(&self.action, self.signed_bytes())
+        };
         self
     }
 }

@@ -9,7 +9,7 @@ use acre_types::{AccountId, Amount, Bytes, ContractId, Digest, FarmId, Profile, 
 use proptest::prelude::*;
 
 use super::common::{account, addresses, capacity, key, node, offer, text, token};
-use super::plain::{FEE, FEE_BYTE, FOUNDATION, Plain};
+use super::plain::{FEE, FEE_BYTE, FEE_PLACE, FOUNDATION, Plain};
 
 pub(crate) const PEOPLE: std::ops::RangeInclusive<u8> = 1..=12;
 pub(crate) const NODES: std::ops::RangeInclusive<u8> = 101..=114;
@@ -244,6 +244,18 @@ impl Op {
         }
     }
 
+    /// What the fee counts.
+    pub(crate) fn places(&self) -> u64 {
+        match self {
+            Self::CreateContract { places, .. } => 2 * u64::try_from(places.len()).unwrap(),
+            Self::Extend { .. }
+            | Self::ChangePlaces { .. }
+            | Self::Cancel { .. }
+            | Self::Settle { .. } => 140,
+            _ => 0,
+        }
+    }
+
     fn action(&self, chain: Digest, epoch: u64, now: u64) -> Action {
         let handle = |handle: &u8| format!("twin-{handle}").parse().unwrap();
         let keys = || {
@@ -329,7 +341,7 @@ impl Op {
             action: self.action(chain, nonce, now),
         };
         let bytes = u64::try_from(transaction.signed_bytes()).unwrap();
-        transaction.fee = Amount(FEE + FEE_BYTE * bytes);
+        transaction.fee = Amount(FEE + FEE_BYTE * bytes + FEE_PLACE * self.places());
         let mut signer = plain.key(from);
         match twist {
             Twist::None => {}

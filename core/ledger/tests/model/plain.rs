@@ -15,10 +15,11 @@ pub(crate) const DISCOUNT: u8 = 25;
 pub(crate) const DISCOUNT_MS: u64 = 5_000_000;
 pub(crate) const FEE: u64 = 5;
 pub(crate) const FEE_BYTE: u64 = 1;
+pub(crate) const FEE_PLACE: u64 = 3;
 /// Least period of a contract.
 pub(crate) const PERIOD_MS: u64 = 1_000;
 /// For whoever closes a contract that is over.
-const CLOSING: u64 = FEE + FEE_BYTE * 185;
+const CLOSING: u64 = FEE + FEE_BYTE * 185 + FEE_PLACE * 140;
 
 #[derive(Clone, Debug)]
 pub(crate) struct PlainNode {
@@ -105,7 +106,7 @@ impl Plain {
     /// `Some` if the operation is accepted; otherwise the caller drops this changed copy.
     pub(crate) fn apply(&mut self, op: &Op, twist: Twist, bytes: usize, now: u64) -> Option<()> {
         // Whatever the twist is: it makes the transaction invalid.
-        let fee = FEE + FEE_BYTE * u64::try_from(bytes).unwrap();
+        let fee = FEE + FEE_BYTE * u64::try_from(bytes).unwrap() + FEE_PLACE * op.places();
         let sponsor = self.sponsor(op);
         let fee = match (twist, sponsor) {
             (Twist::None, _) => fee,

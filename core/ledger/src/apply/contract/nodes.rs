@@ -74,6 +74,7 @@ impl Work<'_> {
 
     /// Milliseconds that a node has lost, with all that its witnesses reported so far.
     pub(super) fn lost_by(&mut self, id: NodeId) -> Done<u64> {
+        self.visit()?;
         self.fold_node(id)?;
         Ok(self.overlay.must(&id)?.record.lost())
     }
@@ -96,6 +97,7 @@ impl Work<'_> {
         if more == Resources::default() {
             return Ok(());
         }
+        self.visit()?;
         self.call_node(id)?;
         let mut node = self.node(id)?;
         let (wanted, free) = (more.storage, node.free());
@@ -120,6 +122,7 @@ impl Work<'_> {
     }
 
     pub(super) fn release(&mut self, id: NodeId, less: Resources) -> Done {
+        self.visit()?;
         let mut node = self.overlay.must(&id)?;
         let what = "a node has less reserved than its contracts hold";
         node.reserved = node.reserved.checked_sub(less).ok_or(StateError::Books { what })?;
