@@ -544,8 +544,8 @@ impl Run {
                     reached!(self.reached, "contract_opened");
                 }
                 Done::ContractClosed { .. } => reached!(self.reached, "contract_closed"),
-                Done::RewardMinted { amount, .. } => {
-                    reached!(self.reached, "reward_minted" if *amount > Amount::ZERO);
+                Done::RewardMinted { amount, .. } if *amount > Amount::ZERO => {
+                    reached!(self.reached, "reward_minted");
                 }
                 Done::WitnessStruck { .. } => reached!(self.reached, "witness_struck"),
                 _ => {}
