@@ -166,7 +166,7 @@ impl Farmer {
         let input = &example.input;
         lines.push(format!(
             "    as {} / 1200 GiB make {} SU at 1 USD a month (here {} s), and a TFT is {} USD",
-            input.capacity.storage(),
+            acre_types::Bytes(input.capacity.storage().0.saturating_sub(input.sold.0)),
             example
                 .receipt
                 .lines
