@@ -92,7 +92,8 @@ fn bill_sums(bill: &Value) {
         list(bill, "lines").iter().filter(move |line| text(line, "entry") == entry)
     };
     assert!(of("lock").count() > 0 && of("pay").count() > 0, "{bill}");
-    let in_all: u64 = of("lock").chain(of("deposit")).map(|line| units(line, "net")).sum();
+    let given_in = of("lock").chain(of("deposit")).chain(of("closing"));
+    let in_all: u64 = given_in.map(|line| units(line, "net")).sum();
     let back: u64 = of("pay").map(|line| units(line, "refund")).sum();
     assert_eq!(in_all - back, number(bill, "paid_units"));
     let out: u64 = of("pay").map(|line| units(line, "net")).sum();

@@ -67,10 +67,12 @@ async fn bill(home: &Home, id: ContractId, out: &Output) -> Outcome {
     }
     let owner = books.of(Book::Owner);
     let held = contract.held().unwrap_or(Amount::ZERO);
-    let given = [Book::Farms, Book::Foundation, Book::Fund, Book::Burned, Book::Stakes, Book::Settler];
+    let given =
+        [Book::Farms, Book::Foundation, Book::Fund, Book::Burned, Book::Stakes, Book::Settler];
     let [farms, foundation, fund, burned, stakes, settler] = given.map(|book| books.of(book));
     // What the owner gave is what others got and what is still held.
-    let is_exact = -owner == farms + foundation + fund + burned + stakes + settler + i128::from(held.0);
+    let is_exact =
+        -owner == farms + foundation + fund + burned + stakes + settler + i128::from(held.0);
     if books.sum() != 0 || !is_exact {
         let what = format!("the bill of contract {id} does not sum");
         return Err(Failure::new(Code::Damaged, what).state("the ledger breaks L8").into());
