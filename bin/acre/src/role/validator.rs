@@ -59,11 +59,14 @@ fn in_words(error: ChainError, dir: &Path) -> anyhow::Error {
     }
 }
 
+/// Reads one figure.
+type Read<T> = fn(&T) -> u64;
+
 /// Where the chain stands, and what waits, as this validator knows it.
 fn metrics(validator: &Validator) -> Arc<Registry> {
     let registry = Arc::new(Registry::of_process());
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let gauges: [(&str, &str, fn(&Status) -> u64); 8] = [
+    let gauges: [(&str, &str, Read<Status>); 8] = [
         ("acre_chain_height", "Last block applied.", |of| of.height),
         ("acre_chain_tip", "Newest final block known.", |of| of.tip),
         ("acre_chain_block_time_ms", "Time of the last block, since 1970.", |of| of.timestamp_ms),
@@ -82,7 +85,7 @@ fn metrics(validator: &Validator) -> Arc<Registry> {
     let meter = validator.meter();
     let waiting = move || whole(meter().waiting);
     registry.watch("acre_chain_mempool", "Transactions that wait for a block.", waiting);
-    let totals: [(&str, &str, fn(&Metrics) -> u64); 8] = [
+    let totals: [(&str, &str, Read<Metrics>); 8] = [
         ("acre_chain_submitted_total", "Transactions taken from clients.", |of| of.submitted),
         ("acre_chain_refused_total", "Transactions refused to clients.", |of| of.refused),
         ("acre_chain_relayed_in_total", "Taken from other validators.", |of| of.relayed_in),
