@@ -177,4 +177,9 @@ pub(crate) enum Contract {
         /// Its number.
         id: acre_types::ContractId,
     },
+    /// Pays what has come due; closes what is over. Anyone may: who closes has the fee back.
+    Settle {
+        /// Its number.
+        id: acre_types::ContractId,
+    },
 }

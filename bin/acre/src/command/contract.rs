@@ -1,7 +1,7 @@
 //! `acre contract`: what one has reserved, and bills that anyone computes again.
 
 use acre_ledger::bill::{Book, Ledger, recompute};
-use acre_ledger::{BillEntry, BillLine, Contract};
+use acre_ledger::{Action, BillEntry, BillLine, Contract};
 use acre_types::{Amount, ContractId};
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ pub(crate) async fn run(home: &Home, command: Command, out: &Output) -> Outcome 
             Ok(())
         }
         Command::Bill { id } => bill(home, id, out).await,
+        Command::Settle { id } => settle(home, id, out).await,
     }
 }
 
@@ -50,6 +51,19 @@ async fn list(home: &Home, out: &Output) -> Outcome {
         });
         std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
     });
+    Ok(())
+}
+
+async fn settle(home: &Home, id: ContractId, out: &Output) -> Outcome {
+    find(home, id).await?;
+    let person = Person::of(home).await?;
+    let committed = person.submit(Action::SettleContract { contract: id }).await?;
+    let contract = person.ledger.contract(id).await.map_err(failure)?;
+    let missing = || Failure::new(Code::NotFound, format!("contract {id} is gone"));
+    let mut value = show::contract(&contract.ok_or_else(missing)?);
+    value["tx"] = json!(committed.id);
+    value["height"] = json!(committed.height);
+    out.data(&value, || show::lines(&value));
     Ok(())
 }
 
