@@ -349,7 +349,7 @@ impl From<ProofError> for Lie {
 #[non_exhaustive]
 pub enum ClientError {
     /// No validator could be reached. Try later.
-    #[error("no validator of the grid answers; the last one tried was {peer:?}")]
+    #[error("no validator of the grid answers; the last one tried was {peer}")]
     Unreachable {
         /// The last one tried.
         peer: PublicKey,
@@ -358,7 +358,7 @@ pub enum ClientError {
         source: Box<acre_net::CallError>,
     },
     /// Whoever answered did so with something that is not true.
-    #[error("validator {peer:?} does not tell the truth")]
+    #[error("validator {peer} does not tell the truth")]
     Lied {
         /// The last one that did.
         peer: PublicKey,
@@ -367,7 +367,7 @@ pub enum ClientError {
         lie: Lie,
     },
     /// Whoever answered makes blocks of another grid.
-    #[error("validator {peer:?} belongs to another grid: its chain is {theirs}, ours is {ours}")]
+    #[error("validator {peer} belongs to another grid: its chain is {theirs}, ours is {ours}")]
     OtherGrid {
         /// The last one that does.
         peer: PublicKey,
@@ -392,7 +392,7 @@ pub enum ClientError {
         survey: crate::client::Survey,
     },
     /// Whoever answered had no time or no block yet. Try later.
-    #[error("validator {peer:?} is not ready: {reason}")]
+    #[error("validator {peer} is not ready: {reason}")]
     NotReady {
         /// Who.
         peer: PublicKey,
@@ -418,7 +418,7 @@ pub enum ClientError {
         oldest: Height,
     },
     /// The stream of events ended; subscribe again from the next height.
-    #[error("the stream of events from {peer:?} ended: {reason}")]
+    #[error("the stream of events from {peer} ended: {reason}")]
     StreamEnded {
         /// From whom.
         peer: PublicKey,

@@ -5,8 +5,8 @@ mod common;
 
 use acre_codec::Blob;
 use acre_ledger::{
-    Action, Cause, ContractRules, ContractState, GraceRules, Lookup as _, MicroUsd, NewKind, NewWorkload,
-    Parameters, Resources, TheTotals,
+    Action, Cause, ContractRules, ContractState, GraceRules, Lookup as _, MicroUsd, NewKind,
+    NewWorkload, Parameters, Resources, TheTotals,
 };
 use acre_node::Node;
 use acre_store::head::Head;
@@ -19,7 +19,11 @@ const HOUR: u64 = 3_600_000;
 /// Three nodes, and a ledger that knows no grace.
 async fn grid() -> (Grid, Vec<Node>) {
     let grace = GraceRules { freeze_ms: 0, archive_ms: 0, percent: 0 };
-    let grid = Grid::start(3, Parameters { grace, contracts: ContractRules::local(), ..Parameters::default() }).await;
+    let grid = Grid::start(
+        3,
+        Parameters { grace, contracts: ContractRules::local(), ..Parameters::default() },
+    )
+    .await;
     let mut nodes = Vec::new();
     for number in 0..3 {
         nodes.push(grid.join(number).await);

@@ -202,9 +202,10 @@ impl Mempool {
 
     fn rate(&self, signed: &SignedTransaction) -> Rate {
         let bytes = signed.transaction.signed_bytes();
-        let least = self.state.parameters().map_or(Amount::ZERO, |all| {
-            all.fee_of(&signed.transaction.action, bytes)
-        });
+        let least = self
+            .state
+            .parameters()
+            .map_or(Amount::ZERO, |all| all.fee_of(&signed.transaction.action, bytes));
         // Duties are free, and what the grid runs by: they are not the first to go.
         let is_duty = signed.transaction.action.is_duty();
         Rate::new(if is_duty { least } else { signed.transaction.fee }, least)
