@@ -44,7 +44,11 @@ pub(crate) fn transfer(
     to: AccountId,
     amount: u64,
 ) -> SignedTransaction {
-    let action = Action::Transfer { to, amount: Amount(amount) };
+    signed(genesis, from, nonce, Action::Transfer { to, amount: Amount(amount) })
+}
+
+/// An action with the least fee.
+pub(crate) fn signed(genesis: &Genesis, from: u8, nonce: u64, action: Action) -> SignedTransaction {
     let (chain, fee) = (genesis.digest(), Amount::ZERO);
     Transaction { chain, from: account(from), nonce, fee, action }
         .with_least_fee(&genesis.parameters)

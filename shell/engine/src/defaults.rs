@@ -75,11 +75,13 @@ pub const ECHO_DELAYS: [Duration; 4] = [
     Duration::from_millis(1_000),
 ];
 
-/// How often an unreachable validator is dialled.
-pub const DIAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Pause between two dials. Well below the cooldown: two validators that dial each other at the same
+/// time both fail, and must not try again in step.
+pub const DIAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Least time between two connections of one validator: a restarted one comes back within it.
-pub const RECONNECT_COOLDOWN: Duration = Duration::from_secs(1);
+/// Least time between two connections of one validator, and, with up to a half more by chance, between
+/// two dials of one that cannot be reached.
+pub const RECONNECT_COOLDOWN: Duration = Duration::from_millis(500);
 
 /// Time between pings on an open connection.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -20,8 +20,10 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use acre_ledger::limits::PAYLOAD_TRANSACTIONS_MAX;
-use acre_ledger::{Fault, Refusal, SignedTransaction, State, Verified, check_tx};
-use acre_types::{AccountId, Amount, Digest, UnixMs};
+use acre_ledger::{
+    Action, Fault, Refusal, SignedTransaction, State, Verified, build_block, check_tx,
+};
+use acre_types::{AccountId, Amount, Digest, Height, UnixMs};
 use tokio::sync::oneshot;
 
 use self::queue::{Entry, Place, Queue, Rate, Tail};
@@ -234,6 +236,9 @@ impl Mempool {
         if admission != Admission::Check || self.known.contains_key(&id) {
             return Ok(if admission == Admission::Check { Admission::Waiting } else { admission });
         }
+        if let Some(refusal) = self.too_early(&verified) {
+            return Err(refusal.into());
+        }
         let (from, nonce) = (verified.transaction().from, verified.transaction().nonce);
         let rate = self.rate(verified.signed());
         if self.is_full() {
@@ -252,6 +257,26 @@ impl Mempool {
         let fresh = Queue::new(self.next_turn);
         self.change(from, Some(fresh), |queue| queue.insert(nonce, entry));
         Ok(Admission::Check)
+    }
+
+    /// Why it has to wait for a later time, if it does. Found out before others have it: a copy that
+    /// waits there would apply after its sender was told that nothing changed.
+    fn too_early(&self, verified: &Arc<Verified>) -> Option<Refusal> {
+        let has_a_time = matches!(
+            verified.transaction().action,
+            Action::RegisterTwin { .. }
+                | Action::UnlockVoice { .. }
+                | Action::CompleteRecovery { .. }
+                | Action::CloseProposal { .. }
+                | Action::EnactProposal { .. }
+        );
+        if !has_a_time {
+            return None;
+        }
+        let height = Height(self.height.saturating_add(1));
+        let tried = build_block(&self.state, [verified.as_ref()], height, self.time).ok()?;
+        let mut refusals = tried.skipped.into_iter().map(|(_, refusal)| refusal);
+        refusals.find(|refusal| matches!(refusal, Refusal::TooEarly { .. }))
     }
 
     /// Changes the queue of an account and puts it where it belongs now.

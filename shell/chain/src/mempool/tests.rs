@@ -1,10 +1,11 @@
 //! What is let in, in which order it comes out, and what is dropped.
 
-use acre_ledger::{Genesis, apply_block};
+use acre_codec::{Blob, List};
+use acre_ledger::{Genesis, KeyRole, TwinKey, apply_block};
 use acre_types::{Amount, Height};
 
 use super::*;
-use crate::testing::{account, genesis, transfer};
+use crate::testing::{account, genesis, key, signed, transfer};
 
 const TO: AccountId = AccountId([0xaa; 32]);
 const NOW: UnixMs = UnixMs(1_700_000_000_001);
@@ -71,6 +72,30 @@ fn what_cannot_apply_is_refused_with_its_reason() {
     forged.signature.0[5] ^= 1;
     assert_eq!(pool.admit(&forged.transaction.id(), &forged), Ok(Admission::Check));
     assert!(Verified::new(forged).is_err());
+}
+
+#[test]
+fn what_comes_too_early_is_not_kept_for_later() {
+    let (mut pool, genesis) = pool(PoolLimits::default());
+    let handle = "ada".parse::<acre_ledger::Handle>().unwrap();
+    let key = Blob::new(key(1).public().0.to_vec()).unwrap();
+    let keys = List::new(vec![TwinKey { role: KeyRole::Sign, key }]).unwrap();
+    let register = Action::RegisterTwin { handle: handle.clone(), keys };
+    let first = [
+        signed(&genesis, 1, 0, register.clone()),
+        signed(&genesis, 1, 1, Action::ReleaseTwin { handle }),
+    ];
+    let block: Vec<_> = first.into_iter().map(|one| Verified::new(one).unwrap()).collect();
+    let ids: Vec<_> = block.iter().map(Verified::id).collect();
+    let applied = apply_block(pool.state(), &block, Height(1), NOW).unwrap();
+    pool.commit(applied.state, 1, NOW, &ids, &[account(1)]);
+
+    let again = signed(&genesis, 2, 0, register);
+    check_refused(add(&mut pool, again.clone()), "too early");
+    assert!(pool.is_empty());
+    let quarantine = genesis.parameters.phonebook.quarantine_ms;
+    pool.time = UnixMs(NOW.0 + quarantine);
+    assert_eq!(add(&mut pool, again), Ok(Admission::Check));
 }
 
 #[test]
