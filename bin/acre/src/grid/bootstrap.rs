@@ -1,6 +1,6 @@
 //! From an empty directory to a running grid; every step may be repeated after a crash.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::control::Kind;
 use super::plan::{self, Place};
+use super::port::Ports;
 use super::process::{self, Running, Spec};
 use super::supervisor::Supervisor;
 use crate::asking::with_manner;
@@ -172,13 +173,13 @@ fn validator_dir(grid: &Path, number: usize) -> PathBuf {
 /// is drawn anew, and the others hear of it before they start.
 async fn validators(grid: &Path) -> Outcome<Vec<(Spec, Running)>> {
     let count = std::fs::read_dir(grid.join("validators")).map_or(0, Iterator::count);
-    let mut peers = Vec::new();
+    let (mut ports, mut peers) = (Ports::new(), Vec::new());
     for number in 0..count {
         let dir = validator_dir(grid, number);
         let mut settings: role::validator::Settings = role::read_settings(&dir)?;
         for address in [&mut settings.rpc, &mut settings.engine] {
-            if std::net::TcpListener::bind(*address).is_err() {
-                *address = drawn_address()?;
+            if TcpListener::bind(*address).is_err() {
+                *address = ports.draw()?;
             }
         }
         role::write_settings(&dir, &settings)?;
@@ -225,10 +226,10 @@ fn make_genesis(grid: &Path, plan: &Plan, seed: &Secret, home: &Home) -> Outcome
         let account = AccountId::from(operator(seed, number).public());
         grants.push((account, tft(OPERATOR_GRANT_TFT)?));
     }
-    let mut first = Vec::new();
+    let (mut ports, mut first) = (Ports::new(), Vec::new());
     for number in 0..plan.validators {
         let dir = validator_dir(grid, number);
-        let (rpc, engine) = (drawn_address()?, drawn_address()?);
+        let (rpc, engine) = (ports.draw()?, ports.draw()?);
         let settings = role::validator::Settings { grid: grid.to_path_buf(), rpc, engine };
         role::write_settings(&dir, &settings)?;
         let key = role::key(&dir)?.public();
@@ -250,12 +251,6 @@ fn make_genesis(grid: &Path, plan: &Plan, seed: &Secret, home: &Home) -> Outcome
         grants: List::new(grants)?,
     };
     context::write_genesis(grid, &genesis)
-}
-
-/// A loopback address whose port is free now.
-fn drawn_address() -> Outcome<SocketAddr> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
 }
 
 fn now() -> Outcome<UnixMs> {

@@ -13,6 +13,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod control;
 pub(crate) mod plan;
+mod port;
 pub(crate) mod process;
 pub(crate) mod supervisor;
 pub(crate) mod up;
