@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use acre_chain::client::{Options, Waiting};
 
-use crate::output::Notes;
+use crate::output::{Notes, say};
 
 struct Manner {
     patience: Option<Duration>,
@@ -25,7 +25,7 @@ pub(crate) fn with_manner(options: Options) -> Options {
     let patience = MANNER.get().and_then(|manner| manner.patience);
     let options = match MANNER.get().map(|manner| manner.notes) {
         Some(Notes::Hidden) => options,
-        _ => options.with_told(|waiting: &Waiting| eprintln!("{waiting}")),
+        _ => options.with_told(|waiting: &Waiting| say(waiting)),
     };
     Options { patience, ..options }
 }

@@ -88,7 +88,28 @@ impl Context {
         Ok(Self { genesis, validators, engines })
     }
 
+    /// That a home may belong to the grid of this genesis: one home belongs to one grid.
+    ///
+    /// # Errors
+    /// It belongs to another one.
+    pub(crate) fn may_belong(home: &Home, genesis: Option<&Genesis>) -> Outcome {
+        // One whose copy of the genesis is damaged gets another.
+        let Ok(Self { genesis: present, .. }) = Self::of_home(home) else { return Ok(()) };
+        if genesis.is_some_and(|genesis| genesis.digest() == present.digest()) {
+            return Ok(());
+        }
+        let (root, name, chain) = (home.root().display(), &present.name, present.digest());
+        let what = format!("{root} belongs to the grid '{name}', chain {chain}");
+        Err(Failure::new(Code::Conflict, what)
+            .state("it was not changed")
+            .hint("--home DIR with another directory: one home for each grid")
+            .into())
+    }
+
     /// Lets `home` belong to the grid that `given` names: a local grid's home, or a genesis file.
+    ///
+    /// # Errors
+    /// There is no genesis, or the home belongs to another grid.
     pub(crate) fn adopt(home: &Home, given: &Path) -> Outcome<Self> {
         let given = std::path::absolute(given)?;
         let (file, grid) = if given.is_dir() {
@@ -98,6 +119,7 @@ impl Context {
             (given, None)
         };
         let genesis = read_genesis(&file)?;
+        Self::may_belong(home, Some(&genesis))?;
         let folder = home.context();
         write_file(&folder.join(GENESIS), &genesis.to_bytes())?;
         write_file(&folder.join(SOURCE), &serde_json::to_vec_pretty(&Source { grid })?)?;

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output::{Form, say};
+
 /// Exit codes; stable, scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -124,6 +126,23 @@ pub(crate) fn as_json(error: &anyhow::Error) -> serde_json::Value {
             "error": failure.what, "state": failure.state, "try": failure.hint, "exit_code": code,
         }),
         None => serde_json::json!({ "error": format!("{error:#}"), "exit_code": code }),
+    }
+}
+
+/// What another `acre` said with [`as_json`].
+pub(crate) fn of_json(said: &serde_json::Value) -> Option<Failure> {
+    let word = |key: &str| said.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let code = said.get("exit_code").and_then(serde_json::Value::as_i64);
+    let code = code.and_then(|code| Code::of_number(i32::try_from(code).ok()?));
+    let (state, hint) = (word("state"), word("try"));
+    Some(Failure { code: code.unwrap_or(Code::Failed), what: word("error")?, state, hint })
+}
+
+/// Tells the error on standard error.
+pub(crate) fn tell(error: &anyhow::Error, form: Form) {
+    match form {
+        Form::Json => say(as_json(error)),
+        Form::Words => say(words(error)),
     }
 }
 

@@ -105,7 +105,12 @@ impl Home {
     /// Writes the words of a new identity.
     pub(crate) fn keep(&self, phrase: &Phrase) -> Outcome {
         self.must_be_new()?;
-        write_secret(&self.words_file(), format!("{}\n", *phrase.words()).as_bytes())
+        let words = zeroize_on_drop(format!("{}\n", *phrase.words()));
+        // Of two at the same moment one has kept its words; those of the other are no identity.
+        write_as(&self.words_file(), words.as_bytes(), 0o600, Present::Kept).map_err(|error| {
+            let error: anyhow::Error = error;
+            if self.has_identity() { self.must_be_new().err().unwrap_or(error) } else { error }
+        })
     }
 }
 
@@ -134,20 +139,33 @@ fn zeroize_on_drop(text: String) -> zeroize::Zeroizing<String> {
 
 /// Writes a file whole or not at all, synced.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Outcome {
-    write_with_mode(path, bytes, 0o644)
+    write_as(path, bytes, 0o644, Present::Replaced)
 }
 
 /// As [`write_file`], for the owner's eyes only.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Outcome {
-    write_with_mode(path, bytes, 0o600)
+    write_as(path, bytes, 0o600, Present::Replaced)
 }
 
-fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Present {
+    Replaced,
+    /// It stays, and that is an error.
+    Kept,
+}
+
+fn write_as(path: &Path, bytes: &[u8], mode: u32, present: Present) -> Outcome {
     // A name alone has a folder, too.
     let path = &std::path::absolute(path).with_context(|| path.display().to_string())?;
     let folder = path.parent().ok_or_else(|| anyhow!("{} has no folder", path.display()))?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let fresh = path.with_extension("new");
+    // A name of its own: beside a file that somebody chose others may lie that are his.
+    let name = path.file_name().ok_or_else(|| anyhow!("{} has no name", path.display()))?;
+    let tag = crate::random::bytes()?;
+    let tag = u64::from_le_bytes(*tag.first_chunk().expect("32 bytes begin with 8"));
+    let name = format!(".{}.acre-{tag:016x}", name.to_string_lossy());
+    let fresh = folder.join(name);
     let write = || -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .create(true)
@@ -157,10 +175,16 @@ fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Outcome {
             .open(&fresh)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&fresh, path)?;
+        match present {
+            Present::Replaced => fs::rename(&fresh, path)?,
+            Present::Kept => fs::hard_link(&fresh, path).and_then(|()| fs::remove_file(&fresh))?,
+        }
         fs::File::open(folder)?.sync_all()
     };
-    write().with_context(|| format!("{} could not be written", path.display()))
+    write().with_context(|| {
+        let _ = fs::remove_file(&fresh);
+        format!("{} could not be written", path.display())
+    })
 }
 
 #[cfg(test)]
@@ -181,6 +205,30 @@ mod tests {
         let error = home.keep(&other).unwrap_err();
         assert_eq!(crate::exit::code_of(&error), Code::Conflict);
         assert_eq!(*home.phrase().unwrap().words(), *Phrase::from_entropy([1; 32]).words());
+    }
+
+    #[test]
+    fn of_many_identities_at_once_one_is_kept_and_the_others_hear_of_it() {
+        let (_folder, home) = home();
+        let phrases: Vec<Phrase> = (0..8).map(|n| Phrase::from_entropy([n; 32])).collect();
+        let kept: Vec<&Phrase> = std::thread::scope(|scope| {
+            let home = &home;
+            let keep = |phrase| scope.spawn(move || home.keep(phrase).is_ok().then_some(phrase));
+            let threads: Vec<_> = phrases.iter().map(keep).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(kept.len(), 1);
+        assert_eq!(*home.phrase().unwrap().words(), *kept[0].words());
+    }
+
+    #[test]
+    fn files_beside_the_one_that_is_written_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let neighbour = folder.path().join("report.new");
+        fs::write(&neighbour, "mine").unwrap();
+        write_file(&folder.path().join("report.proof"), b"theirs").unwrap();
+        assert_eq!(fs::read_to_string(&neighbour).unwrap(), "mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

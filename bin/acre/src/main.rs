@@ -31,9 +31,8 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let json = cli.json;
     let (form, notes) = (
-        if json { Form::Json } else { Form::Words },
+        if cli.json { Form::Json } else { Form::Words },
         if cli.quiet { Notes::Hidden } else { Notes::Shown },
     );
     start_log(&cli.command);
@@ -41,11 +40,7 @@ fn main() -> ExitCode {
     match run(cli, &Output::new(form, notes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
-                eprintln!("{}", exit::as_json(&error));
-            } else {
-                eprintln!("{}", exit::words(&error));
-            }
+            exit::tell(&error, form);
             exit::code_of(&error).into()
         }
     }

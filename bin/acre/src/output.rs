@@ -1,50 +1,69 @@
 //! What goes where: data on standard output, everything else on standard error.
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
+use crate::exit::{self, Code, Failure};
+
+/// A line on standard error. Where it cannot be written, on a full disk or to a reader that went
+/// away, the work goes on: it is worth more than the remark.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// How to speak.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    json: bool,
+    form: Form,
     quiet: bool,
 }
 
 impl Output {
-    pub(crate) const fn new(json: Form, quiet: Notes) -> Self {
-        Self { json: matches!(json, Form::Json), quiet: matches!(quiet, Notes::Hidden) }
+    pub(crate) const fn new(form: Form, quiet: Notes) -> Self {
+        Self { form, quiet: matches!(quiet, Notes::Hidden) }
     }
 
     pub(crate) const fn is_json(&self) -> bool {
-        self.json
+        matches!(self.form, Form::Json)
     }
 
     /// The answer: JSON, or words for people.
     pub(crate) fn data(&self, value: &Value, words: impl FnOnce() -> String) {
-        let text = if self.json { value.to_string() } else { words() };
+        let text = if self.is_json() { value.to_string() } else { words() };
         self.lines(&text);
     }
 
-    /// Lines on standard output. A reader that went away is no error of ours.
+    /// Lines on standard output. A reader that went away is no error of ours; an answer that was
+    /// lost for another reason is, and the process ends with it.
     pub(crate) fn lines(&self, text: &str) {
         let mut out = std::io::stdout().lock();
-        if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) else { return };
+        if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
+        let code = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Code::NotEnough,
+            _ => Code::Failed,
+        };
+        let failure = Failure::new(code, format!("the answer could not be written: {error}"))
+            .state("what the command did is done; only its answer is lost");
+        exit::tell(&failure.into(), self.form);
+        std::process::exit(code as i32);
     }
 
     /// A remark, which scripts do not want.
     pub(crate) fn note(&self, line: &str) {
-        if !self.quiet && !self.json {
-            eprintln!("{line}");
+        if !self.quiet && !self.is_json() {
+            say(line);
         }
     }
 
     /// Something that a person should know even in a script.
     pub(crate) fn warn(&self, line: &str) {
-        eprintln!("warning: {line}");
+        say(format_args!("warning: {line}"));
     }
 
     /// Says that no more data comes, while the process goes on.
@@ -70,7 +89,7 @@ impl Output {
     }
 
     fn drawn(&self, unit: Unit, length: Option<u64>, template: &str) -> Bar {
-        let is_hidden = self.quiet || self.json;
+        let is_hidden = self.quiet || self.is_json();
         let is_terminal = std::io::stderr().is_terminal();
         let target = if is_hidden || !is_terminal {
             ProgressDrawTarget::hidden()
@@ -133,9 +152,9 @@ impl Bar {
             match self.unit {
                 Unit::Bytes => {
                     let (done, total) = (acre_types::Bytes(done), acre_types::Bytes(total));
-                    eprintln!("{done} of {total}  {message}");
+                    say(format_args!("{done} of {total}  {message}"));
                 }
-                Unit::Things => eprintln!("{done} of {total}  {message}"),
+                Unit::Things => say(format_args!("{done} of {total}  {message}")),
             }
         }
     }

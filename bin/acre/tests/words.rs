@@ -17,6 +17,9 @@ fn wrong_words_and_flags_are_usage_errors() {
         &["up", "--no-such-flag"],
         &["put"],
         &["put", "x", "--profile", "no such profile"],
+        &["put", "x", "--to", ""],
+        &["up", "--capacity", "1MiB", "--detach"],
+        &["up", "--plots", "1TiB", "--detach"],
         &["get"],
         &["rm"],
         &["mv", "/only one"],
@@ -88,6 +91,59 @@ fn reader_that_goes_away_is_no_error() {
         let (code, stderr) = without_reader(command(words));
         assert_eq!((code, stderr.as_str()), (0, ""), "{words:?}");
     }
+}
+
+/// An answer that a full disk swallowed was not given; a remark that it swallowed is no matter.
+#[test]
+fn full_disk_is_told_where_the_answer_was_to_go() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let run = |words: &[&str], change: &dyn Fn(&mut std::process::Command)| {
+        let mut command = command(words);
+        change(command.arg("--home").arg(home.path()));
+        let done = command.output().unwrap();
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    acre_at(home.path(), &["id", "new"]).exits(0);
+    for words in [&["id", "words"][..], &["version"], &["id", "show", "--json"]] {
+        let (code, stderr) = run(words, &|command| {
+            command.stdout(full());
+        });
+        assert!(code == Some(8) && stderr.contains("could not be written"), "{words:?}: {stderr}");
+    }
+    let (code, _) = run(&["node", "list"], &|command| {
+        command.stderr(full());
+    });
+    assert_eq!(code, Some(3));
+}
+
+#[test]
+fn home_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join(std::ffi::OsStr::from_bytes(b"h\xff"));
+    acre_at(&home, &["id", "new"]).exits(0).json();
+    acre_at(&home, &["id", "show"]).exits(0).json();
+}
+
+/// A village's home must not lose its grid to an `acre up`.
+#[test]
+fn home_of_one_grid_is_taken_by_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, genesis) = (folder.path().join("home"), folder.path().join("genesis"));
+    let key = acre_at(&home, &["id", "new"]).exits(0).json();
+    let account = text(&key, "account");
+    let line = format!("{account},127.0.0.1:7001,127.0.0.1:7002");
+    let words = ["grid", "new", "Village", "--validator", &line, "--foundation", account, "-o"];
+    let mut new = command(&words);
+    new.arg(&genesis);
+    common::finish(new).exits(0);
+    acre_at(&home, &["grid", "join", genesis.to_str().unwrap()]).exits(0);
+    for words in [&["up", "--nodes", "3", "--detach"][..], &["up", "--nodes", "3"]] {
+        let error = acre_at(&home, words).exits(7).error();
+        assert!(text(&error, "error").contains("'Village'"), "{error}");
+    }
+    assert_eq!(text(&acre_at(&home, &["grid", "show"]).exits(0).json(), "name"), "Village");
 }
 
 #[test]

@@ -13,8 +13,9 @@ pub(crate) struct Put {
     /// tiny, ten, standard, lean, wide or fortress [default: standard, or that of what has the name].
     #[arg(long)]
     pub(crate) profile: Option<Profile>,
-    /// The name to store it under [default: / and the last part of PATH].
-    #[arg(long, value_name = "NAME")]
+    /// The name to store it under [default: / and the last part of PATH]. A file that has it is
+    /// replaced; into a directory that has it what is in PATH is merged.
+    #[arg(long, value_name = "NAME", value_parser = name())]
     pub(crate) to: Option<OsString>,
 }
 
@@ -65,4 +66,12 @@ pub(crate) struct Repair {
     /// Do not wait for a lost place to return, and return when all is repaired.
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// A name is needed, which may be any bytes: a script's variable that is not set means nothing.
+fn name() -> impl clap::builder::TypedValueParser<Value = OsString> {
+    use clap::builder::{OsStringValueParser, TypedValueParser as _};
+    OsStringValueParser::new().try_map(|name| {
+        if name.is_empty() { Err("a name is needed; / is the root") } else { Ok(name) }
+    })
 }

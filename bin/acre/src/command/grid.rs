@@ -95,20 +95,6 @@ pub(crate) fn new(new: &NewGrid, out: &Output) -> Outcome {
 /// `acre grid join`.
 pub(crate) fn join(home: &Home, grid: &Path, out: &Output) -> Outcome {
     let genesis = context::genesis_at(grid)?;
-    if let Ok(present) = Context::of_home(home)
-        && present.genesis.digest() != genesis.digest()
-    {
-        let what = format!(
-            "{} belongs to the grid '{}', chain {}",
-            home.root().display(),
-            present.genesis.name,
-            present.genesis.digest(),
-        );
-        return Err(Failure::new(Code::Conflict, what)
-            .state("it was not changed")
-            .hint("--home DIR with another directory: one home for each grid")
-            .into());
-    }
     Context::adopt(home, grid)?;
     if !home.has_identity() {
         out.note("This home has no identity yet: acre id new");

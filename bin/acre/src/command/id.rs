@@ -49,7 +49,8 @@ pub(crate) async fn run(home: &Home, command: Id, out: &Output) -> Outcome {
 fn show(home: &Home, out: &Output) -> Outcome {
     let account = Identity::new(home.phrase()?.root()).account_id();
     let chain = Context::of_home(home).ok().map(|context| context.genesis.digest());
-    let report = json!({ "account": account, "home": home.root(), "chain": chain });
+    let report =
+        json!({ "account": account, "home": home.root().display().to_string(), "chain": chain });
     out.data(&report, || format!("account {account}\nhome    {}", home.root().display()));
     Ok(())
 }

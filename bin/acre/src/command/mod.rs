@@ -8,7 +8,7 @@ mod farm;
 mod grid;
 mod id;
 mod ledger;
-mod node;
+pub(crate) mod node;
 pub(crate) mod person;
 mod plan;
 mod proof;

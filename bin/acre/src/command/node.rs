@@ -173,14 +173,14 @@ pub(crate) fn join(join: &Join, out: &Output) -> Outcome {
         plot_bytes: crate::role::node::plot_bytes(),
     };
     role::write_settings(&dir, &settings)?;
-    out.data(&json!({ "node": key, "dir": dir }), || {
+    out.data(&json!({ "node": key, "dir": dir.display().to_string() }), || {
         format!("node {key} may join. Run it: acre node run --dir {}", dir.display())
     });
     Ok(())
 }
 
 /// Two segments and the room to clean up; see the shard log.
-const MIN_CAPACITY: Bytes = Bytes(64 * 1024 * 1024);
+pub(crate) const MIN_CAPACITY: Bytes = Bytes(64 * 1024 * 1024);
 
 /// A genesis file alone: the node keeps a copy of its own.
 fn adopted(genesis: &std::path::Path, dir: &std::path::Path) -> Outcome<std::path::PathBuf> {

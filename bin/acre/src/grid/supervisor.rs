@@ -207,7 +207,9 @@ impl Supervisor {
         let of = |kind: Kind| {
             self.members.iter().filter(move |member| member.kind == kind).map(Member::status)
         };
-        let gateway = self.members.iter().find(|member| member.kind == Kind::Gateway);
+        let gateway = self.members.iter().find(|member| {
+            member.kind == Kind::Gateway && matches!(member.state, State::Running { .. })
+        });
         let running = of(Kind::Validator).filter(|process| process.state == "running").count();
         let validators = of(Kind::Validator).count();
         GridStatus {

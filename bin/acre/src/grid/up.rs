@@ -1,7 +1,7 @@
 //! `acre up`, `acre down`, `acre status`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,14 +19,42 @@ use super::control::{self, Answer, GridStatus, Request};
 use super::process;
 use super::supervisor::listen;
 use crate::cli;
-use crate::context::Context;
-use crate::exit::{Code, Failure, Outcome};
+use crate::command::node::MIN_CAPACITY;
+use crate::context::{self, Context};
+use crate::exit::{self, Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
 use crate::setting;
 
 /// Starts a grid and keeps it until it is told to stop.
 pub(crate) async fn up(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
+    let done = keep(home, options, out).await;
+    if options.supervisor
+        && let Err(error) = &done
+    {
+        // Whoever started this waits for it, and the log may be on a full disk.
+        let _ = writeln!(std::io::stdout().lock(), "{}", exit::as_json(error));
+    }
+    done
+}
+
+/// What would make a grid that never starts, found out before anything is made.
+fn check(home: &Home, options: &cli::Up) -> Outcome {
+    let wrong = |what: String| Failure::new(Code::Usage, what).state("nothing was made");
+    if options.capacity < MIN_CAPACITY {
+        let what = format!("--capacity {} is too little for a node", options.capacity);
+        return Err(wrong(what).hint(format!("--capacity {MIN_CAPACITY} or more")).into());
+    }
+    if options.plots > options.capacity {
+        let (plots, capacity) = (options.plots, options.capacity);
+        let what = format!("--plots {plots} does not fit into the {capacity} of a node");
+        return Err(wrong(what).hint(format!("--plots {capacity} or less")).into());
+    }
+    Context::may_belong(home, context::genesis_at(home.root()).ok().as_ref())
+}
+
+async fn keep(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
+    check(home, options)?;
     let _lock = lock(home)?;
     let begun = Instant::now();
     let epoch = options.epoch.map(|seconds| Duration::from_secs(seconds.into()));
@@ -105,6 +133,7 @@ pub(crate) fn detach(home: &Home, options: &cli::Up, out: &Output) -> Outcome {
 
 /// Starts `acre up` as a process of its own and returns its status when the grid is ready.
 pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Outcome<Value> {
+    check(home, options)?;
     let mut child = launch(home, options)?;
     out.note("starting a grid; the first time takes some seconds");
     ready(home, &mut child)
@@ -147,10 +176,14 @@ pub(crate) fn ready(home: &Home, child: &mut Child) -> Outcome<Value> {
         text.push_str(&line?);
         text.push('\n');
         if let Ok(report) = serde_json::from_str::<Value>(&text) {
-            if let Some(error) = report.get("error").and_then(Value::as_str) {
-                return Err(Failure::new(Code::Failed, error).into());
-            }
-            return Ok(report);
+            return match exit::of_json(&report) {
+                Some(failure) => {
+                    // Its home is free for the next try when it has ended.
+                    child.wait()?;
+                    Err(failure.into())
+                }
+                None => Ok(report),
+            };
         }
     }
     let status = child.wait()?;
@@ -309,9 +342,10 @@ fn table(status: &GridStatus, height: Option<u64>) -> String {
     if let Some(line) = votes(status) {
         lines.push(line);
     }
-    if let Some(dashboard) = &status.dashboard {
-        lines.push(format!("status page {dashboard}"));
-    }
+    lines.push(match &status.dashboard {
+        Some(dashboard) => format!("status page {dashboard}"),
+        None => "the process of the status page has ended: acre down, then acre up".to_owned(),
+    });
     if status.validators.len() > 1 {
         lines.push(format!("{:<10} {:<8} {:>8}", "VALIDATOR", "STATE", "PID"));
         lines.extend(status.validators.iter().map(|validator| {

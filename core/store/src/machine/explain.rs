@@ -2,6 +2,7 @@
 
 use acre_types::{NodeId, PackId, ShardIndex};
 
+use super::head::HeadSpec;
 use super::redundancy;
 use super::survey::{Condition, Seen, Sighting};
 use super::types::{Places, ShardAt};
@@ -50,8 +51,8 @@ pub struct Row {
 pub struct Explained {
     /// One row a shard, by index.
     pub rows: Vec<Row>,
-    /// Further places that may be lost with the pack still readable; `None` if it is not readable
-    /// now.
+    /// Further places that may be lost with the pack still readable, and with it the head of its
+    /// volume, without which nobody knows what to read; `None` if it is not readable now.
     pub losses_survivable: Option<u8>,
 }
 
@@ -95,7 +96,11 @@ pub fn explain(
         Row { index, node, site: site_of(node), state }
     };
     let profile = places.profile();
-    let spare = assigned.len().checked_sub(usize::from(profile.data()));
+    let shards = assigned.len().checked_sub(usize::from(profile.data()));
+    let answered = places.all().iter().filter(|place| !silent(**place)).count();
+    let quorum = HeadSpec { places: places.clone() }.read_quorum();
+    let heads = answered.checked_sub(quorum);
+    let spare = shards.zip(heads).map(|(shards, heads)| shards.min(heads));
     Explained {
         rows: profile.indices().map(row).collect(),
         losses_survivable: spare.and_then(|spare| u8::try_from(spare).ok()),

@@ -52,3 +52,18 @@ fn two_shards_at_one_place_are_lost_together() {
     cluster.nodes.get_mut(&node(1)).unwrap().shards.insert(index, content);
     assert_eq!(table(&mut cluster), (vec!["verified"; 10], Some(1)));
 }
+
+#[test]
+fn what_holds_no_shard_counts_as_far_as_the_head_needs_it() {
+    let mut cluster = Cluster::with_spares(Profile::Tiny, 2);
+    assert!(is_full(&cluster.put(pack(0))));
+    assert_eq!(table(&mut cluster), (vec!["verified"; 3], Some(1)));
+    // Every shard is whole, but of five places three must answer for the head to be known.
+    let idle: Vec<usize> =
+        (0..5).filter(|index| cluster.nodes[&node(*index)].shards.is_empty()).collect();
+    cluster.behave(idle.clone(), Behaviour::Dead);
+    assert_eq!((idle.len(), table(&mut cluster)), (2, (vec!["verified"; 3], Some(0))));
+    let third = (0..5).find(|index| !idle.contains(index)).unwrap();
+    cluster.behave([third], Behaviour::Dead);
+    assert_eq!(table(&mut cluster).1, None);
+}
