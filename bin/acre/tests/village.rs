@@ -6,22 +6,17 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use common::{Kept, Output, Story, acre, acre_at, command, eventually, finish, free_address};
-use common::{list, number, text};
+use common::{free_ports, list, number, text};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Three houses: a pack of profile `tiny` needs as many.
 const HOUSES: usize = 3;
 
-/// Looking for free ports takes them for a moment, from whoever is about to start.
-static PORTS: Mutex<()> = Mutex::new(());
-
 #[test]
 fn village_makes_a_grid_of_its_own() {
-    let _ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut village = Village::new();
     let mut story = Story::default();
     story.check("validators start from one genesis", || validators_start(&mut village));
@@ -40,13 +35,12 @@ fn village_makes_a_grid_of_its_own() {
 /// The words of `docs/GRID.md`, run as they stand there but for the ports.
 #[test]
 fn document_can_be_copied_and_pasted() {
-    let _ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/GRID.md");
     let document = fs::read_to_string(document).unwrap();
     let (_, script) = document.split_once("```sh\n").unwrap();
     let (script, _) = script.split_once("```\n").unwrap();
     assert!(script.contains("PORT=7100"), "the port to replace");
-    let script = script.replace("PORT=7100", &format!("PORT={}", ports_for(10)));
+    let script = script.replace("PORT=7100", &format!("PORT={}", free_ports(10)));
     // All it started ends with it.
     let script = format!("set -e\ntrap 'kill $(jobs -p)' EXIT\n{script}");
     let folder = tempfile::tempdir().unwrap();
@@ -59,17 +53,6 @@ fn document_can_be_copied_and_pasted() {
     finish(bash).exits(0);
     let copy = fs::read_to_string(folder.path().join("village/copy")).unwrap();
     assert_eq!(copy, "Minutes of the first meeting\n");
-}
-
-/// The first of so many ports in a row that are free now.
-fn ports_for(count: u16) -> u16 {
-    eventually("some ports in a row are free", || {
-        let first: std::net::SocketAddr = free_address().parse().unwrap();
-        let first = first.port();
-        let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-        let last = first.checked_add(count)?;
-        (first..last).all(is_free).then_some(first)
-    })
 }
 
 struct Village {

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use acre_chain::client::{Snapshot, Trust};
@@ -59,8 +59,18 @@ fn key(number: usize) -> SigningKey {
     SigningKey::from_seed(Secret::new(seed(number)))
 }
 
+/// A port that nobody uses now, below those that the system gives to outgoing connections.
 fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: u32 = 20_000;
+    loop {
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(64).wrapping_add(drawn) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(10_000 + place)?));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
 }
 
 struct Grid {

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use acre_net::{DialError, Framed, Limits, NetError, StaticBook};
 use bytes::Bytes;
 use common::{ECHO, OTHER, dialing, limits, listening, peer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn both_sides_see_the_key_of_the_other() {
@@ -42,6 +43,14 @@ async fn refuses_whoever_holds_another_key() {
     assert!(matches!(error, DialError::WrongKey { .. }), "{error:?}");
 }
 
+/// An address at which nobody answers: the socket holds the port and does not listen.
+fn dead() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 #[tokio::test]
 async fn finds_the_key_behind_wrong_and_dead_addresses() {
     let book = Arc::new(StaticBook::new());
@@ -49,7 +58,7 @@ async fn finds_the_key_behind_wrong_and_dead_addresses() {
         (listening(1, &book, limits()).await, listening(3, &book, limits()).await);
     server.offer(ECHO);
     impostor.offer(ECHO);
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_held, dead) = dead();
     let (wrong, right) = (impostor.local_addr().unwrap(), server.local_addr().unwrap());
     book.insert(peer(1), vec![dead, wrong, right]);
     let client = dialing(2, &book, limits()).await;
@@ -78,7 +87,7 @@ async fn tells_what_is_missing_to_reach_a_peer() {
     let client = dialing(2, &book, limits()).await;
     let error = client.dial(peer(1), ECHO).await.unwrap_err();
     assert!(matches!(error, DialError::NoAddress { .. }), "{error:?}");
-    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (_held, dead) = dead();
     book.insert(peer(1), vec![dead]);
     let error = client.dial(peer(1), ECHO).await.unwrap_err();
     assert!(matches!(error, DialError::Unreachable { tried: 1, .. }), "{error:?}");

@@ -9,10 +9,12 @@ pub(crate) mod tree;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -339,10 +341,25 @@ impl Drop for Grid {
     }
 }
 
-/// A loopback address that was free just now.
+/// A loopback address whose port nobody uses now, for what listens later.
 pub(crate) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    format!("127.0.0.1:{}", free_ports(1))
+}
+
+/// The first of so many ports in a row that nobody uses now. They lie below those that the system
+/// gives to outgoing connections, any of which could take one before its owner listens; a process
+/// never draws one twice, and processes begin far apart.
+pub(crate) fn free_ports(count: u16) -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const LOWEST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    eventually("some ports in a row are free", || {
+        let drawn = NEXT.fetch_add(count.into(), Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(64).wrapping_add(drawn) % PORTS;
+        let first = u16::try_from(LOWEST + place).unwrap();
+        (first..first + count).all(is_free).then_some(first)
+    })
 }
 
 /// A process that ends with this value.

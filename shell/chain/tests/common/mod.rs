@@ -70,9 +70,9 @@ fn free_address() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const PORTS: u32 = 20_000;
     loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 10_000 + (std::process::id().wrapping_mul(7_919) + number) % PORTS;
-        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(64).wrapping_add(drawn) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(10_000 + place).unwrap()));
         if std::net::TcpListener::bind(address).is_ok() {
             return address;
         }

@@ -8,7 +8,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroU64,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -25,14 +28,25 @@ fn seed(index: usize) -> [u8; 32] {
     [u8::try_from(index).unwrap() + 1; 32]
 }
 
+/// A port that nobody uses now, below those that the system gives to outgoing connections: one of
+/// these could take it before its engine listens.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: u32 = 20_000;
+    loop {
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(64).wrapping_add(drawn) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(10_000 + place).unwrap()));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 impl Grid {
     /// Starts `count` processes of which `first` vote.
     fn start(count: usize, first: impl IntoIterator<Item = usize>, term_heights: u64) -> Self {
-        // Ports are needed before the start; hold them all until then.
-        let sockets: Vec<_> =
-            (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
-        drop(sockets);
+        let addresses: Vec<_> = (0..count).map(|_| free_address()).collect();
         let all = addresses.iter().enumerate().map(|(index, address)| Participant {
             key: ValidatorKey::from_seed(&seed(index)).public(),
             address: *address,
