@@ -22,6 +22,8 @@ pub struct Folded {
     pub measured: Capacity,
     /// Shards of the storage measured.
     pub sold: Bytes,
+    /// Of the storage measured, what is solid.
+    pub solid: Bytes,
     /// Failed challenges.
     pub failures: Failures,
     /// Registration indexes of witnesses that were far from this.
@@ -53,6 +55,7 @@ pub fn fold(
             memory: Bytes(of(|finding| finding.measured.memory.0)),
         },
         sold: Bytes(of(|finding| finding.sold.0)),
+        solid: Bytes(of(|finding| finding.solid.0)),
         failures: Failures {
             late: of_u16(|finding| finding.failures.late),
             missing: of_u16(|finding| finding.failures.missing),
@@ -69,11 +72,22 @@ pub fn fold(
 
 impl Folded {
     /// Enters the epoch into the books of the node. Never more than it claims (L7).
+    ///
+    /// Cores and memory were measured as far as they were free. What contracts have reserved by now is
+    /// added, and what is reserved is not free: no core is both, whenever a contract began or ended.
     pub fn enter(&self, tally: &Tally, node: &mut Node) {
         let up = u128::from(tally.span_ms).saturating_mul(self.uptime.min(WHOLE).into());
         let up = u64::try_from(up.div_euclid(WHOLE.into())).unwrap_or(tally.span_ms);
         let old = node.record;
-        node.verified = self.measured.min(node.capacity);
+        let (free, reserved) = (node.idle(), node.reserved.as_capacity().min(node.capacity));
+        let measured = self.measured.min(Capacity { storage: node.capacity.storage, ..free });
+        node.verified = Capacity {
+            storage: measured.storage,
+            cores: measured.cores.saturating_add(reserved.cores),
+            memory: Bytes(measured.memory.0.saturating_add(reserved.memory.0)),
+        };
+        node.solid = self.solid.min(measured.storage);
+        node.lent = Capacity { storage: self.sold.min(measured.storage), ..reserved };
         node.record = Record {
             due: old.due.saturating_add(tally.span_ms),
             up: old.up.saturating_add(up),
@@ -93,7 +107,8 @@ fn median<T: Ord + Copy + Default>(values: impl Iterator<Item = T>) -> T {
 }
 
 /// Uptime by percent of the epoch, capacity by percent of what is claimed. Failures are no measure
-/// of a witness: each draws its own samples.
+/// of a witness: each draws its own samples; nor is the speed of storage: who could not measure it,
+/// says that it is slow.
 fn is_far(one: &Finding, folded: &Folded, claimed: Capacity, rules: &CapacityRules) -> bool {
     let capacity = rules.capacity_tolerance_percent;
     let (given, middle) = (one.measured.min(claimed), folded.measured.min(claimed));

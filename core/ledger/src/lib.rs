@@ -79,12 +79,12 @@ pub use object::{
     WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
 };
 pub use object::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
+pub use object::{ChaseParams, PlotParams, PuzzleParams};
 pub use object::{
     Earnings, FarmRelease, Member, Members, MintReceiptObject, MintingRules, Policies, PolicyBook,
-    ProposedMembers, Span,
+    ProposedMembers, Span, Sums,
 };
 pub use object::{Nap, Offence, Power, PowerRules, PowerState};
-pub use object::{PlotParams, PuzzleParams};
 pub use price::storage_price;
 pub use state::{State, proven};
 pub use transaction::{

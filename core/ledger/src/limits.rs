@@ -200,6 +200,12 @@ pub const SAMPLES_MAX: u64 = 16;
 pub const PROBES_MAX: u64 = 8;
 /// Steps of a lane.
 pub const PUZZLE_STEPS_MAX: u64 = 1 << 20;
+/// Steps of a chase, at least: fewer tell no disk from luck.
+pub const CHASE_STEPS_MIN: u64 = 8;
+/// Steps of a chase.
+pub const CHASE_STEPS_MAX: u64 = 1 << 16;
+/// Milliseconds of a chase over storage that is just fast enough: well below an epoch of a real grid.
+pub const CHASE_MS_MAX: u64 = 120_000;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 

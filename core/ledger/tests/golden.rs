@@ -44,8 +44,14 @@ fn twin_keys() -> acre_ledger::TwinKeys {
 
 fn verdict() -> Verdict {
     let failures = Failures { late: 23, missing: 24, wrong: 25 };
-    let finding =
-        Finding { asked: 26, answered: 27, measured: capacity(28), sold: Bytes(3), failures };
+    let finding = Finding {
+        asked: 26,
+        answered: 27,
+        measured: capacity(28),
+        sold: Bytes(3),
+        solid: Bytes(2),
+        failures,
+    };
     Verdict { node: NodeId([29; 32]), finding }
 }
 
@@ -223,6 +229,8 @@ fn object_of_every_type() {
         registered: time,
         index: 27,
         verified: capacity(3),
+        solid: Bytes(2),
+        lent: capacity(1),
         record: Record { due: 28, up: 29, failed: 30, epochs: 31, last: Some(Epoch(54)) },
         witnessing: WitnessRecord { last: Some(Epoch(32)), reports: 33, verdicts: 34, off: 35 },
     };

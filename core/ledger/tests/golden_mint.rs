@@ -9,7 +9,7 @@ use acre_ledger::mint::{
 };
 use acre_ledger::{
     Action, Amendment, Earnings, Event, Farm, FarmRelease, Key, Member, Members, MintReceiptObject,
-    MintingRules, PolicyBook, ProposedMembers, SignedTransaction, Span, Transaction,
+    MintingRules, PolicyBook, ProposedMembers, SignedTransaction, Span, Sums, Transaction,
 };
 use acre_types::{AccountId, Amount, Bytes, Digest, Epoch, FarmId, NodeId, UnixMs};
 
@@ -80,10 +80,8 @@ fn span() -> Span {
         up_ms: 17,
         duties: 18,
         honest: 19,
-        storage: 20,
-        cores: 21,
-        memory: 22,
-        sold: 14,
+        proven: Sums { cores: 21, memory: 22, ssd: 5, hdd: 20 },
+        sold: Sums { cores: 1, memory: 2, ssd: 3, hdd: 14 },
     }
 }
 
@@ -118,7 +116,7 @@ fn object_of_every_type() {
         vested_ms: 35,
         witness_permille: 36,
         budget_left: Some(Amount(37)),
-        sold: Bytes(1 << 41),
+        sold: Raw { cores: 3, memory: Bytes(3 << 30), ssd: Bytes(0), hdd: Bytes(1 << 41) },
         sold_owed: Amount(10),
         sold_cover: Amount(11),
     };

@@ -7,7 +7,7 @@ mod common;
 mod farming;
 
 use acre_codec::List;
-use acre_ledger::mint::{self, Policy, PolicyId, Reason};
+use acre_ledger::mint::{self, Policy, PolicyId, Raw, Reason};
 use acre_ledger::{
     Action, AnyObject, EarningsOf, Event, Finding, Key, NewContract, NewKind, NewStorage,
     PolicyBookOf, Refusal, State,
@@ -116,7 +116,7 @@ fn storing_for_oneself_earns_no_more_than_it_costs() {
     }
     grid.claim(101).unwrap();
     let first = grid.receipt(101, 1).unwrap();
-    assert!(first.input.sold > Bytes(0) && first.input.sold == first.input.capacity.hdd);
+    assert!(first.input.sold.hdd > Bytes(0) && first.input.sold.hdd == first.input.capacity.hdd);
     assert_eq!(first.receipt.total, Amount(0), "nothing was paid yet");
     assert!(first.receipt.sold_owed > Amount(0));
     let mut taken = 0;
@@ -137,7 +137,7 @@ fn storing_for_oneself_earns_no_more_than_it_costs() {
     }
     assert!(grid.state.totals().unwrap().rewarded > Amount(0), "what was paid covers as much");
     grid.claim(104).unwrap();
-    assert_eq!(grid.receipt(104, 1).unwrap().input.sold, Bytes(0), "no contract there");
+    assert_eq!(grid.receipt(104, 1).unwrap().input.sold, Raw::default(), "no contract there");
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn node_asleep_is_neither_due_nor_up_and_is_paid_in_part_once_it_is_back() {
     let open = grid.state.read(&EarningsOf(node(101))).unwrap().unwrap().open;
     // Three epochs before the nap, the first one after it, and half of three.
     assert_eq!((open.due_ms, open.up_ms), (4 * EPOCH_MS + 1500, 4 * EPOCH_MS + 1500));
-    assert_eq!(open.mean().storage, Bytes(CLAIMED));
+    assert_eq!(open.mean().storage(), Bytes(CLAIMED));
     assert_eq!(grid.record(), (4 * EPOCH_MS, 4 * EPOCH_MS), "tenants are billed without it");
 }
 

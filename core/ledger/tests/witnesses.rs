@@ -35,7 +35,7 @@ fn rules() -> CapacityRules {
 
 fn good() -> Finding {
     let (measured, failures) = (capacity(CLAIMED), Failures::default());
-    Finding { asked: 10, answered: 10, measured, sold: Bytes(0), failures }
+    Finding { asked: 10, answered: 10, measured, failures, ..Finding::default() }
 }
 
 impl Grid {
@@ -393,6 +393,7 @@ fn finding() -> impl Strategy<Value = Finding> {
             answered: answered.min(asked),
             measured: Capacity { storage: Bytes(storage), cores, memory: Bytes(memory) },
             sold: Bytes(storage / 2),
+            solid: Bytes(storage / 4 * u64::from(cores % 5)),
             failures: Failures { late, missing, wrong },
         },
     )

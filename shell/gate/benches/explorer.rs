@@ -71,6 +71,8 @@ fn node(number: u32, nodes: u32) -> (NodeId, Node) {
         state: if number.is_multiple_of(50) { NodeState::Draining } else { NodeState::Active },
         registered: UnixMs(1_700_000_000_000),
         verified: capacity,
+        solid: storage,
+        lent: Capacity::default(),
         record: Record::default(),
         witnessing: WitnessRecord::default(),
     };

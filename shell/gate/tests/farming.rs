@@ -24,7 +24,7 @@ async fn witness(grid: &Grid, nodes: u8) {
     let Some(past) = grid.ledger.read(&TheEpoch).await.unwrap().unwrap().past else { return };
     let measured = Capacity { storage: Bytes(1 << 40), cores: 1, memory: Bytes(1 << 30) };
     let (sold, failures) = (Bytes(0), Failures::default());
-    let finding = Finding { asked: 6, answered: 6, measured, sold, failures };
+    let finding = Finding { asked: 6, answered: 6, measured, sold, failures, solid: Bytes(0) };
     for number in 0..nodes {
         let key = node_key(number);
         let own = grid.ledger.node(key.public().into()).await.unwrap().unwrap();

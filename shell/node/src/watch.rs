@@ -383,5 +383,7 @@ fn verdict(found: &acre_capacity::duty::Verdict) -> Verdict {
     let measured = Capacity { storage: found.storage, cores: found.cores, memory: found.memory };
     let failures = Failures { late: found.late, missing: found.missing, wrong: found.wrong };
     let (asked, answered, sold) = (found.asked, found.answered, found.sold);
-    Verdict { node: found.node, finding: Finding { asked, answered, measured, sold, failures } }
+    let solid = Bytes(0);
+    let finding = Finding { asked, answered, measured, sold, solid, failures };
+    Verdict { node: found.node, finding }
 }

@@ -293,12 +293,19 @@ fn honest(member: &Member, jitter: u64, luck: u64) -> Finding {
     let measured = Capacity { storage: Bytes(has - has / 1_000 * jitter), ..member.claimed };
     let failures = Failures::default();
     let (answered, sold) = (u16::try_from(answered).unwrap_or(20), Bytes(0));
-    Finding { asked: 20, answered, measured, sold, failures }
+    Finding { asked: 20, answered, measured, sold, failures, solid: Bytes(0) }
 }
 
 fn praise(member: &Member) -> Finding {
     let failures = Failures::default();
-    Finding { asked: 20, answered: 20, measured: member.claimed, sold: Bytes(0), failures }
+    Finding {
+        asked: 20,
+        answered: 20,
+        measured: member.claimed,
+        sold: Bytes(0),
+        failures,
+        solid: Bytes(0),
+    }
 }
 
 fn as_index(number: u64) -> usize {

@@ -201,8 +201,12 @@ fn node(node: &Node) -> Value {
         "state": node_state(node.state),
         "registered_ms": node.registered,
         "verified_bytes": node.verified.storage,
+        "solid_bytes": node.solid,
         "verified_cores": node.verified.cores,
         "verified_memory_bytes": node.verified.memory,
+        "lent_bytes": node.lent.storage,
+        "lent_cores": node.lent.cores,
+        "lent_memory_bytes": node.lent.memory,
         "due_ms": node.record.due,
         "up_ms": node.record.up,
         "failed_challenges": node.record.failed,
@@ -458,10 +462,13 @@ fn earnings(earnings: &Earnings) -> Value {
             "up_ms": span.up_ms,
             "duties": span.duties,
             "honest": span.honest,
-            "mean_storage_bytes": span.mean().storage,
+            "mean_storage_bytes": span.mean().storage(),
+            "mean_solid_bytes": span.mean().ssd,
             "mean_cores": span.mean().cores,
             "mean_memory_bytes": span.mean().memory,
-            "mean_sold_bytes": span.mean_sold(),
+            "mean_sold_bytes": span.mean_sold().storage(),
+            "mean_sold_cores": span.mean_sold().cores,
+            "mean_sold_memory_bytes": span.mean_sold().memory,
         })
     };
     json!({

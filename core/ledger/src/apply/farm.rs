@@ -1,6 +1,6 @@
 //! Farms and their nodes.
 
-use acre_types::{AccountId, FarmId, NodeId, UnixMs};
+use acre_types::{AccountId, Bytes, FarmId, NodeId, UnixMs};
 
 use super::{Done, Work, next};
 use crate::error::Refusal;
@@ -108,6 +108,8 @@ impl Work<'_> {
             registered: self.now,
             index,
             verified: Capacity::default(),
+            solid: Bytes(0),
+            lent: Capacity::default(),
             record: Record::default(),
             witnessing: WitnessRecord::default(),
         };
@@ -140,7 +142,9 @@ impl Work<'_> {
         self.check_reserved(node, &old, capacity)?;
         // L7: what is no longer claimed is no longer verified.
         let verified = old.verified.min(capacity);
-        let new = Node { capacity, verified, addresses: addresses.clone(), state, ..old.clone() };
+        let (solid, lent) = (old.solid.min(verified.storage), old.lent.min(verified));
+        let new = Node { capacity, verified, solid, lent, ..old.clone() };
+        let new = Node { addresses: addresses.clone(), state, ..new };
         if new == old {
             return Err(Refusal::NothingToDo.into());
         }

@@ -32,13 +32,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// An epoch was folded into the node: `old` became `new`, `sold` of whose storage are shards, and
-    /// a nap may be settled by it.
+    /// An epoch was folded into the node: `old` became `new`, and a nap may be settled by it.
     pub(super) fn earn(
         &mut self,
         id: NodeId,
         tally: &Tally,
-        (old, new, sold): (&Node, &Node, Bytes),
+        (old, new): (&Node, &Node),
         nap: Option<NapWorth>,
     ) -> Result<(), StateError> {
         let Some(earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
@@ -51,10 +50,10 @@ impl Work<'_> {
         earnings.honest_counted = earnings.honest_counted.max(honest);
         let due_ms = new.record.due.saturating_sub(old.record.due);
         let up_ms = new.record.up.saturating_sub(old.record.up);
-        span.add(due_ms, up_ms, new.proven(), sold.min(new.proven().storage));
+        span.add(due_ms, up_ms, &Raw::proven(new), &Raw::lent(new));
         if let Some(NapWorth { due_ms, up_ms, capacity }) = nap {
             // Only an empty node sleeps.
-            span.add(due_ms, up_ms, capacity, Bytes(0));
+            span.add(due_ms, up_ms, &capacity, &Raw::default());
         }
         self.overlay.put(&EarningsOf(id), earnings);
         Ok(())
@@ -154,8 +153,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What the ledger knows. Nobody proves traffic and addresses in use, so there are none; nor the
-    /// speed of storage, so all of it counts as the slower kind.
+    /// What the ledger knows. Nobody proves traffic and addresses in use, so there are none.
     fn mint_input(
         &mut self,
         earnings: &Earnings,
@@ -170,7 +168,7 @@ impl Work<'_> {
         let left = |budget: Amount| Amount(budget.0.saturating_sub(minted.0));
         Ok(MintInput {
             period: span.period,
-            capacity: Raw::of_unknown_speed(span.mean()),
+            capacity: span.mean(),
             traffic: Bytes(0),
             ipv4_ms: 0,
             due_ms: span.due_ms,

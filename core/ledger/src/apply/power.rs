@@ -11,14 +11,15 @@ use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::fold::Folded;
 use crate::key::{PowerOf, TheEpoch, TheGap};
-use crate::object::{Capacity, Nap, Node, NodeState, Power, Resources, Tally, WHOLE};
+use crate::mint::Raw;
+use crate::object::{Nap, Node, NodeState, Power, Resources, Tally, WHOLE};
 
 /// What a nap adds to the span of a node.
 #[derive(Clone, Copy)]
 pub(super) struct NapWorth {
     pub(super) due_ms: u64,
     pub(super) up_ms: u64,
-    pub(super) capacity: Capacity,
+    pub(super) capacity: Raw,
 }
 
 impl Work<'_> {
@@ -61,9 +62,10 @@ impl Work<'_> {
         }
         power.naps = power.naps.saturating_add(1);
         let until = Epoch(first.0.saturating_add(epochs.into()));
-        let proven = node.proven();
-        let span_ms = running.span_ms;
-        power.nap = Some(Nap { from: first, until, called: None, span_ms, proven });
+        // What contracts reserved when it was last folded, they no longer do.
+        let proven = node.unlent();
+        let (span_ms, solid) = (running.span_ms, node.solid.min(proven.storage));
+        power.nap = Some(Nap { from: first, until, called: None, span_ms, proven, solid });
         self.overlay.put(&PowerOf(id), power);
         self.events.push(Event::SleepAnnounced { node: id, from: first, until });
         Ok(())
@@ -124,10 +126,10 @@ impl Work<'_> {
         let worth = if is_back {
             let paid = u128::from(slept_ms).saturating_mul(rules.asleep_permille.into()) / 1000;
             let paid_ms = u64::try_from(paid).unwrap_or(slept_ms);
-            let capacity = nap.proven.min(node.proven());
+            let capacity = Raw::new(nap.proven.min(node.unlent()), nap.solid.min(node.solid));
             NapWorth { due_ms: paid_ms, up_ms: paid_ms, capacity }
         } else {
-            NapWorth { due_ms: slept_ms, up_ms: 0, capacity: Capacity::default() }
+            NapWorth { due_ms: slept_ms, up_ms: 0, capacity: Raw::default() }
         };
         let NapWorth { due_ms, up_ms, .. } = worth;
         self.events.push(Event::NapSettled { node: id, slept_ms, due_ms, up_ms });

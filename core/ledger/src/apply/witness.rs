@@ -57,7 +57,7 @@ fn check_verdicts(verdicts: &[Verdict]) -> Done {
         let finding = &verdict.finding;
         finding.asked > 0
             && finding.answered <= finding.asked
-            && finding.sold <= finding.measured.storage
+            && finding.sold.max(finding.solid) <= finding.measured.storage
     };
     let is_good =
         !verdicts.is_empty() && verdicts.windows(2).all(rises) && verdicts.iter().all(is_possible);
@@ -165,7 +165,7 @@ impl Work<'_> {
         self.count_units(&old, &node)?;
         self.overlay.put(&id, node.clone());
         let nap = self.settle_nap(id, tally, &folded, &node)?;
-        self.earn(id, tally, (&old, &node, folded.sold), nap)?;
+        self.earn(id, tally, (&old, &node), nap)?;
         self.events.push(Event::NodeFolded {
             node: id,
             epoch: tally.epoch,

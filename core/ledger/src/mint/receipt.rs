@@ -63,12 +63,14 @@ pub struct MintInput {
     pub witness_permille: u16,
     /// What may still be minted under the policy; `None` if it has no budget.
     pub budget_left: Option<Amount>,
-    /// Stored shards of the storage in `capacity`, as a part of its HRU.
-    pub sold: Bytes,
-    /// What shards of earlier periods were worth and were not covered yet.
+    /// Of `capacity`, what contracts had reserved: stored shards, and cores and memory, which nobody
+    /// measured.
+    pub sold: Raw,
+    /// What was sold in earlier periods was worth and was not covered yet.
     pub sold_owed: Amount,
-    /// What the foundation and the fire got for storage at the node and was not minted for its
-    /// shards before: they earn no more than this, so that nobody gains by storing for himself.
+    /// What the foundation and the fire got for storage, workloads and rent at the node and was not
+    /// minted for what is sold there before: that earns no more than this, so that nobody gains by
+    /// being his own tenant.
     pub sold_cover: Amount,
 }
 
@@ -89,8 +91,8 @@ pub enum MintItem {
     Energy,
     /// For honest verdicts; quantity in verdicts.
     Witness,
-    /// Stored shards, by the policy's terms for storage but no more than is covered; quantity in GB of
-    /// 10^9 bytes.
+    /// What is sold: stored shards and reserved cores and memory, by the policy's terms but no more than
+    /// is covered; quantity in GB of 10^9 bytes of shards.
     Sold,
 }
 
@@ -163,7 +165,7 @@ pub struct MintReceipt {
 }
 
 impl MintReceipt {
-    /// What was paid for shards.
+    /// What was paid for what is sold.
     #[must_use]
     pub fn sold(&self) -> Amount {
         let line = self.lines.iter().find(|line| line.item == MintItem::Sold);
@@ -189,9 +191,8 @@ pub fn receipt(input: &MintInput) -> Result<MintReceipt, MintError> {
         });
     }
     let up_ms = input.up_ms.min(input.due_ms);
-    let hdd = Bytes(input.capacity.hdd.0.saturating_sub(input.sold.0));
-    let plots = Raw { hdd, ..input.capacity };
-    let (mut lines, vested_ms) = by_capacity(input, &plots, up_ms)?;
+    let free = input.capacity.without(&input.sold);
+    let (mut lines, vested_ms) = by_capacity(input, &free, up_ms)?;
     let (all, _) = by_capacity(input, &input.capacity, up_ms)?;
     let (sold, sold_owed) = sold(input, &lines, &all)?;
     lines.extend(witness(input, &lines)?);
@@ -240,25 +241,25 @@ fn by_capacity(
     }
 }
 
-/// Shards are worth what all storage is worth more than plots alone, and what was owed for them; they
-/// are paid as far as that is covered. The line, and what is owed then.
+/// What is sold is worth what all capacity is worth more than the free one alone, and what was owed
+/// for it; it is paid as far as that is covered. The line, and what is owed then.
 fn sold(
     input: &MintInput,
-    plots: &[MintLine],
+    free: &[MintLine],
     all: &[MintLine],
 ) -> Result<(Option<MintLine>, Amount), MintError> {
-    let more = sum(all)?.0.saturating_sub(sum(plots)?.0);
+    let more = sum(all)?.0.saturating_sub(sum(free)?.0);
     let owed = Amount(more).checked_add(input.sold_owed);
-    let owed = owed.ok_or(MintError::OutOfRange { what: "what is owed for shards" })?;
+    let owed = owed.ok_or(MintError::OutOfRange { what: "what is owed for what is sold" })?;
     if owed == Amount::ZERO {
         return Ok((None, owed));
     }
     let amount = owed.min(input.sold_cover);
     let worth =
         |lines: &[MintLine]| lines.iter().fold(0_u64, |sum, line| sum.saturating_add(line.value.0));
-    let value = NanoUsd(worth(all).saturating_sub(worth(plots)));
+    let value = NanoUsd(worth(all).saturating_sub(worth(free)));
     // A billionth of 10^9 bytes is a byte.
-    let quantity = NanoUnits(input.sold.0.min(input.capacity.hdd.0));
+    let quantity = NanoUnits(input.sold.storage().min(input.capacity.storage()).0);
     let line = MintLine { item: MintItem::Sold, quantity, rate: 0, value, amount };
     Ok((Some(line), Amount(owed.0.saturating_sub(amount.0))))
 }

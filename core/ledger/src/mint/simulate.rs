@@ -113,7 +113,7 @@ fn month_of(plan: &FarmPlan, period: u64, vested_ms: u64) -> MintInput {
         // All nodes share it; see the caller.
         budget_left: None,
         // Space that is not sold: what is sold earns its price.
-        sold: Bytes(0),
+        sold: Raw::default(),
         sold_owed: Amount::ZERO,
         sold_cover: Amount::ZERO,
     }

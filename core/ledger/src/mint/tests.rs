@@ -33,7 +33,7 @@ fn example() -> MintInput {
         vested_ms: 0,
         witness_permille: 20,
         budget_left: None,
-        sold: Bytes(0),
+        sold: Raw::default(),
         sold_owed: Amount(0),
         sold_cover: Amount(0),
     }
@@ -45,7 +45,7 @@ fn shards_earn_what_plots_do_as_far_as_they_are_covered() {
     let full = receipt(&MintInput { honest: 0, ..example() }).unwrap();
     let of = |sold_owed, sold_cover| {
         let (sold_owed, sold_cover) = (Amount(sold_owed), Amount(sold_cover));
-        let sold = Bytes(1200 * GIB);
+        let sold = Raw { hdd: Bytes(1200 * GIB), ..Raw::default() };
         receipt(&MintInput { honest: 0, sold, sold_owed, sold_cover, ..example() }).unwrap()
     };
     let worth = of(0, u64::MAX).sold().0;
@@ -57,7 +57,8 @@ fn shards_earn_what_plots_do_as_far_as_they_are_covered() {
     assert_eq!(part.total, Amount(full.total.0 - worth + 1_000));
     let later = of(worth - 1_000, 2 * worth);
     assert_eq!((later.sold(), later.sold_owed), (Amount(2 * worth - 1_000), Amount(0)));
-    let witness = receipt(&MintInput { sold: Bytes(4096 * GIB), ..example() }).unwrap();
+    let sold = example().capacity;
+    let witness = receipt(&MintInput { sold, ..example() }).unwrap();
     assert_eq!(witness.lines.last().unwrap().item, MintItem::Sold);
     assert_eq!(witness.sold(), Amount(0), "nothing is covered");
 }
@@ -103,7 +104,7 @@ fn compute_units_are_the_least_of_memory_cores_and_solid_state() {
 #[test]
 fn storage_of_unknown_speed_counts_as_the_slower_kind() {
     let proven = crate::Capacity { storage: Bytes(1200 * GIB), cores: 4, memory: Bytes(9 * GIB) };
-    let (slow, fast) = (Raw::of_unknown_speed(proven), Raw::all_fast(proven));
+    let (slow, fast) = (Raw::new(proven, Bytes(0)), Raw::new(proven, Bytes(u64::MAX)));
     assert_eq!(
         (compute_units(&slow), storage_units(&slow)),
         (NanoUnits(0), NanoUnits(1_000_000_000))

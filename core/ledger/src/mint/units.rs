@@ -7,7 +7,7 @@ use std::fmt;
 use acre_types::Bytes;
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use crate::object::Capacity;
+use crate::object::{Capacity, Node};
 
 /// What a node has proven, as the formulas take it apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -23,18 +23,36 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// A node whose storage was proven, but not its speed: all of it counts as HRU, hence no CU.
+    /// Of this capacity, with so much of its storage proven to be solid.
     #[must_use]
-    pub const fn of_unknown_speed(proven: Capacity) -> Self {
+    pub fn new(proven: Capacity, solid: Bytes) -> Self {
         let Capacity { storage, cores, memory } = proven;
-        Self { cores, memory, ssd: Bytes(0), hdd: storage }
+        let ssd = solid.min(storage);
+        Self { cores, memory, ssd, hdd: Bytes(storage.0.saturating_sub(ssd.0)) }
     }
 
-    /// A node all of whose storage was proven to be fast.
+    /// All that a node has proven.
     #[must_use]
-    pub const fn all_fast(proven: Capacity) -> Self {
-        let Capacity { storage, cores, memory } = proven;
-        Self { cores, memory, ssd: storage, hdd: Bytes(0) }
+    pub fn proven(node: &Node) -> Self {
+        Self::new(node.proven(), node.solid)
+    }
+
+    /// Of [`Raw::proven`], what contracts had reserved. Where storage is solid in part, shards are taken
+    /// to lie there first: what is sold pays no more than is covered.
+    #[must_use]
+    pub fn lent(node: &Node) -> Self {
+        Self::new(node.lent.min(node.proven()), node.solid)
+    }
+
+    /// What is left without `other`, field by field; nothing where that is more.
+    #[must_use]
+    pub const fn without(&self, other: &Self) -> Self {
+        Self {
+            cores: self.cores.saturating_sub(other.cores),
+            memory: Bytes(self.memory.0.saturating_sub(other.memory.0)),
+            ssd: Bytes(self.ssd.0.saturating_sub(other.ssd.0)),
+            hdd: Bytes(self.hdd.0.saturating_sub(other.hdd.0)),
+        }
     }
 
     /// SRU and HRU together.

@@ -6,8 +6,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::parameters::{at_least, bounded};
 use crate::error::GenesisError;
 use crate::limits::{
-    BEACON_STEPS_MAX, EPOCH_MS_MAX, EPOCH_MS_MIN, PLOT_BYTES_MAX, PLOT_BYTES_MIN, PLOT_LAYERS_MAX,
-    PROBES_MAX, PUZZLE_STEPS_MAX, SAMPLES_MAX, WITNESSES_MAX,
+    BEACON_STEPS_MAX, CHASE_MS_MAX, CHASE_STEPS_MAX, CHASE_STEPS_MIN, EPOCH_MS_MAX, EPOCH_MS_MIN,
+    PLOT_BYTES_MAX, PLOT_BYTES_MIN, PLOT_LAYERS_MAX, PROBES_MAX, PUZZLE_STEPS_MAX, SAMPLES_MAX,
+    WITNESSES_MAX,
 };
 use crate::witness::Assignment;
 
@@ -110,6 +111,8 @@ pub struct CapacityRules {
     pub plots: PlotParams,
     /// How cores and memory are measured.
     pub puzzle: PuzzleParams,
+    /// How the speed of storage is measured.
+    pub chase: ChaseParams,
 }
 
 /// How plots are made, and how often a witness looks into them.
@@ -141,6 +144,44 @@ pub struct PuzzleParams {
     pub par_ms: u32,
     /// What one byte of a lane counts for, so that a grid on one machine need not use its memory.
     pub memory_scale: u32,
+}
+
+/// The chase: reads that each need the one before, so that their time is that of one disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ChaseParams {
+    /// Reads of one chase.
+    pub steps: u32,
+    /// Steps that a witness has opened and computes again.
+    pub probes: u8,
+    /// Up to this mean time of a step, in microseconds, all storage counts as solid.
+    pub solid_us: u32,
+    /// Up to this mean time it counts as spinning, in microseconds; past it, none does in this epoch.
+    pub spinning_us: u32,
+}
+
+impl Default for ChaseParams {
+    /// A thousand reads within a second are no spinning disk and no neighbour's; past 40 ms a read it
+    /// is no disk of its own.
+    fn default() -> Self {
+        Self { steps: 1024, probes: 4, solid_us: 1_000, spinning_us: 40_000 }
+    }
+}
+
+impl ChaseParams {
+    /// Few steps and lenient, for a grid on one machine, all of whose nodes share the same disk.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { steps: 64, probes: 2, solid_us: 20_000, spinning_us: 100_000 }
+    }
+
+    fn check(&self) -> Result<(), GenesisError> {
+        within("capacity.chase.steps", self.steps.into(), CHASE_STEPS_MIN, CHASE_STEPS_MAX)?;
+        within("capacity.chase.probes", self.probes.into(), 1, PROBES_MAX)?;
+        let most = CHASE_MS_MAX.saturating_mul(1000).checked_div(self.steps.into());
+        let what = "capacity.chase.spinning_us";
+        within(what, self.spinning_us.into(), 1, most.unwrap_or(0))?;
+        within("capacity.chase.solid_us", self.solid_us.into(), 1, self.spinning_us.into())
+    }
 }
 
 impl Default for PlotParams {
@@ -235,6 +276,7 @@ impl Default for CapacityRules {
             beacon_steps: 1 << 20,
             plots: PlotParams::default(),
             puzzle: PuzzleParams::default(),
+            chase: ChaseParams::default(),
         }
     }
 }
@@ -252,6 +294,7 @@ impl CapacityRules {
             beacon_steps: 1 << 14,
             plots: PlotParams::local(),
             puzzle: PuzzleParams::local(),
+            chase: ChaseParams::local(),
             ..Self::default()
         }
     }
@@ -273,7 +316,8 @@ impl CapacityRules {
         at_least("capacity.beacon_steps", self.beacon_steps.into(), 1)?;
         bounded("capacity.beacon_steps", self.beacon_steps.into(), BEACON_STEPS_MAX.into())?;
         self.plots.check()?;
-        self.puzzle.check()
+        self.puzzle.check()?;
+        self.chase.check()
     }
 }
 
@@ -299,6 +343,12 @@ mod tests {
         refused(|rules| rules.puzzle.probes = 0);
         refused(|rules| rules.puzzle.par_ms = 0);
         refused(|rules| rules.puzzle.memory_scale = 0);
+        refused(|rules| rules.chase.steps = 7);
+        refused(|rules| rules.chase.steps = 1 << 17);
+        refused(|rules| rules.chase.probes = 0);
+        refused(|rules| rules.chase.solid_us = 0);
+        refused(|rules| rules.chase.solid_us = 40_001);
+        refused(|rules| rules.chase.spinning_us = 300_000);
         assert_eq!(CapacityRules::default().check(), Ok(()));
         assert_eq!(CapacityRules::local().check(), Ok(()));
     }

@@ -5,14 +5,15 @@ use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::grid::GridKind;
-use super::node::Capacity;
 use super::parameters::{at_least, bounded};
 use crate::error::GenesisError;
 use crate::limits::{
     CLOSED_SPANS_MAX, LIVE_UNBONDING_EPOCHS_MIN, PERIOD_EPOCHS_MAX, POLICIES_MAX, RATE_MAX,
     UNBONDING_EPOCHS_MAX, WITNESS_PERMILLE_MAX,
 };
-use crate::mint::{Certification, MONTH_MS, MicroUsd, MintInput, MintReceipt, Policy, PolicyId};
+use crate::mint::{
+    Certification, MONTH_MS, MicroUsd, MintInput, MintReceipt, Policy, PolicyId, Raw,
+};
 
 /// The policies of a grid. [`PolicyId`] is the position.
 pub type Policies = List<Policy, POLICIES_MAX>;
@@ -135,14 +136,46 @@ pub struct Span {
     pub duties: u64,
     /// Verdicts that it gave, without strikes.
     pub honest: u64,
-    /// Verified storage x time up, in byte x ms.
-    pub storage: u128,
-    /// Verified cores x time up, in cores x ms.
+    /// What was verified x time up.
+    pub proven: Sums,
+    /// Of that, what contracts had reserved x time up.
+    pub sold: Sums,
+}
+
+/// Capacity x time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Sums {
+    /// In cores x ms.
     pub cores: u128,
-    /// Verified memory x time up, in byte x ms.
+    /// In byte x ms.
     pub memory: u128,
-    /// Shards of the storage x time up, in byte x ms.
-    pub sold: u128,
+    /// Storage that was proven to be solid, in byte x ms.
+    pub ssd: u128,
+    /// All other storage, in byte x ms.
+    pub hdd: u128,
+}
+
+impl Sums {
+    fn add(&mut self, raw: &Raw, ms: u64) {
+        let grow = |sum: &mut u128, value: u64| {
+            *sum = sum.saturating_add(u128::from(value).saturating_mul(ms.into()));
+        };
+        grow(&mut self.cores, raw.cores.into());
+        grow(&mut self.memory, raw.memory.0);
+        grow(&mut self.ssd, raw.ssd.0);
+        grow(&mut self.hdd, raw.hdd.0);
+    }
+
+    /// Each field by this function, which leaves nothing above what was added.
+    fn map(self, mean: impl Fn(u128) -> u128) -> Raw {
+        let bytes = |sum| Bytes(u64::try_from(mean(sum)).unwrap_or(u64::MAX));
+        Raw {
+            cores: u32::try_from(mean(self.cores)).unwrap_or(u32::MAX),
+            memory: bytes(self.memory),
+            ssd: bytes(self.ssd),
+            hdd: bytes(self.hdd),
+        }
+    }
 }
 
 impl Span {
@@ -152,38 +185,25 @@ impl Span {
         Self { period, ..Self::default() }
     }
 
-    /// Adds an epoch; `sold` of the storage are shards.
-    pub fn add(&mut self, due_ms: u64, up_ms: u64, verified: Capacity, sold: Bytes) {
-        let product = |value: u64| u128::from(value).saturating_mul(up_ms.into());
+    /// Adds an epoch; `sold` is a part of what was proven.
+    pub fn add(&mut self, due_ms: u64, up_ms: u64, proven: &Raw, sold: &Raw) {
         self.due_ms = self.due_ms.saturating_add(due_ms);
         self.up_ms = self.up_ms.saturating_add(up_ms);
-        self.storage = self.storage.saturating_add(product(verified.storage.0));
-        self.cores = self.cores.saturating_add(product(verified.cores.into()));
-        self.memory = self.memory.saturating_add(product(verified.memory.0));
-        self.sold = self.sold.saturating_add(product(sold.0));
-    }
-
-    /// Mean of the shards over the time up, rounded up.
-    #[must_use]
-    pub fn mean_sold(&self) -> Bytes {
-        match std::num::NonZeroU64::new(self.up_ms) {
-            Some(up_ms) => {
-                Bytes(u64::try_from(self.sold.div_ceil(up_ms.get().into())).unwrap_or(u64::MAX))
-            }
-            None => Bytes(0),
-        }
+        self.proven.add(proven, up_ms);
+        self.sold.add(sold, up_ms);
     }
 
     /// Mean over the time up, rounded down; nothing of no time.
     #[must_use]
-    pub fn mean(&self) -> Capacity {
-        let mean = |sum: u128| sum.checked_div(self.up_ms.into()).unwrap_or(0);
-        let bytes = |sum: u128| Bytes(u64::try_from(mean(sum)).unwrap_or(u64::MAX));
-        Capacity {
-            storage: bytes(self.storage),
-            cores: u32::try_from(mean(self.cores)).unwrap_or(u32::MAX),
-            memory: bytes(self.memory),
-        }
+    pub fn mean(&self) -> Raw {
+        self.proven.map(|sum| sum.checked_div(self.up_ms.into()).unwrap_or(0))
+    }
+
+    /// Mean of what was sold over the time up, rounded up.
+    #[must_use]
+    pub fn mean_sold(&self) -> Raw {
+        let up_ms = std::num::NonZeroU64::new(self.up_ms);
+        self.sold.map(|sum| up_ms.map_or(0, |up_ms| sum.div_ceil(up_ms.get().into())))
     }
 }
 
@@ -204,9 +224,9 @@ pub struct Earnings {
     pub vested_ms: u64,
     /// Of [`super::WitnessRecord::honest`], how many went into a span.
     pub honest_counted: u64,
-    /// What its shards were worth and were not paid for yet.
+    /// What it had sold was worth and was not paid for yet.
     pub sold_owed: Amount,
-    /// What the foundation and the fire got for storage there, less what was minted for its shards.
+    /// What the foundation and the fire got for what was sold there, less what was minted for it.
     pub sold_cover: Amount,
 }
 
@@ -262,15 +282,19 @@ mod tests {
     #[test]
     fn one_good_epoch_does_not_pay_for_others() {
         let mut span = Span::of(3);
-        let big = Capacity { storage: Bytes(1000), cores: 8, memory: Bytes(100) };
-        span.add(10, 10, big, Bytes(600));
+        let big = Raw { cores: 8, memory: Bytes(100), ssd: Bytes(400), hdd: Bytes(1000) };
+        let sold = Raw { cores: 3, memory: Bytes(9), ssd: Bytes(0), hdd: Bytes(600) };
+        span.add(10, 10, &big, &sold);
         for _ in 0..9 {
-            span.add(10, 10, Capacity::default(), Bytes(0));
+            span.add(10, 10, &Raw::default(), &Raw::default());
         }
-        assert_eq!((span.due_ms, span.up_ms, span.mean().storage), (100, 100, Bytes(100)));
-        assert_eq!((span.mean().cores, span.mean().memory), (0, Bytes(10)));
-        assert_eq!(span.mean_sold(), Bytes(60));
-        assert_eq!((Span::of(4).mean(), Span::of(4).mean_sold()), (Capacity::default(), Bytes(0)));
+        assert_eq!((span.due_ms, span.up_ms), (100, 100));
+        let tenth = Raw { cores: 0, memory: Bytes(10), ssd: Bytes(40), hdd: Bytes(100) };
+        assert_eq!(span.mean(), tenth);
+        // Rounded up: what is sold is not taken for free.
+        let tenth = Raw { cores: 1, memory: Bytes(1), ssd: Bytes(0), hdd: Bytes(60) };
+        assert_eq!(span.mean_sold(), tenth);
+        assert_eq!((Span::of(4).mean(), Span::of(4).mean_sold()), (Raw::default(), Raw::default()));
     }
 
     #[test]

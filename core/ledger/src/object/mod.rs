@@ -40,11 +40,13 @@ pub use contract::{
     Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Gang, Places, Progress,
     Reason, Rent, Service, Stand, Stands, Storage, Workload, place_bytes,
 };
-pub use epoch::{CapacityRules, EpochState, Independence, PastEpoch, PlotParams, PuzzleParams};
+pub use epoch::{
+    CapacityRules, ChaseParams, EpochState, Independence, PastEpoch, PlotParams, PuzzleParams,
+};
 pub(crate) use farm::are_members;
 pub use farm::{Farm, FarmName, FarmRelease, Member, Members, ProposedMembers};
 pub use grid::{Grid, GridKind, Totals};
-pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBook, Span};
+pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBook, Span, Sums};
 pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
 pub use offence::Offence;
 use parameters::bounded;

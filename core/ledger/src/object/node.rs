@@ -27,6 +27,16 @@ impl Capacity {
             memory: self.memory.min(other.memory),
         }
     }
+
+    /// What is left without `other`, field by field; nothing where that is more.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self {
+            storage: Bytes(self.storage.0.saturating_sub(other.storage.0)),
+            cores: self.cores.saturating_sub(other.cores),
+            memory: Bytes(self.memory.0.saturating_sub(other.memory.0)),
+        }
+    }
 }
 
 /// What is reserved, or asked for.
@@ -43,6 +53,13 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// As a capacity: a part of a core counts as a whole one.
+    #[must_use]
+    pub fn as_capacity(self) -> Capacity {
+        let cores = u32::try_from(self.cores_milli.div_ceil(1000)).unwrap_or(u32::MAX);
+        Capacity { storage: self.storage, cores, memory: self.memory }
+    }
+
     /// Nothing but storage.
     #[must_use]
     pub const fn storage(bytes: Bytes) -> Self {
@@ -114,6 +131,11 @@ pub struct Node {
     pub index: u32,
     /// What its witnesses found in the last epoch that counted, never more than `capacity` (L7).
     pub verified: Capacity,
+    /// Of the verified storage, what answered as fast as solid state does.
+    pub solid: Bytes,
+    /// Of `verified`, what contracts had reserved when it was folded: stored shards; and cores and
+    /// memory, which nobody measured, since they are their tenants'.
+    pub lent: Capacity,
     /// How it served so far.
     pub record: Record,
     /// How it witnessed others so far.
@@ -170,6 +192,19 @@ impl Node {
     #[must_use]
     pub fn proven(&self) -> Capacity {
         self.verified.min(self.capacity)
+    }
+
+    /// What it has proven without anything that contracts had reserved: plots, and cores and memory
+    /// that witnesses saw at work.
+    #[must_use]
+    pub fn unlent(&self) -> Capacity {
+        self.proven().without(self.lent)
+    }
+
+    /// What it claims and no contract has reserved: of cores and memory so much is measured.
+    #[must_use]
+    pub fn idle(&self) -> Capacity {
+        self.capacity.without(self.reserved.as_capacity())
     }
 
     /// How much of what it claims is proven, in thousandths: of storage, cores and memory the one

@@ -1,5 +1,7 @@
 //! What capacity weighs where farmers decide: on seats and in votes.
 
+use acre_types::Bytes;
+
 use super::node::{Capacity, Node, NodeState};
 
 /// Weight of a capacity in thousandths of 2 CU + SU, rounded down, after the units of the seeds:
@@ -15,20 +17,23 @@ pub fn capacity_units(capacity: &Capacity) -> u64 {
     u64::try_from(units).unwrap_or(u64::MAX)
 }
 
-/// Weight of what witnesses verified of a node; what it merely claims weighs nothing, and nothing
-/// of a node that is retired does.
+/// Weight of what witnesses verified of a node: its storage, and the cores and memory that were seen
+/// at work at a muster. What it merely claims weighs nothing; nor do cores and memory that are
+/// reserved, which an owner could reserve for himself without having them; nor does anything of a node
+/// that is retired.
 #[must_use]
 pub fn proven_units(node: &Node) -> u64 {
     match node.state {
-        NodeState::Active | NodeState::Draining => capacity_units(&node.verified),
+        NodeState::Active | NodeState::Draining => {
+            let lent = Capacity { storage: Bytes(0), ..node.lent };
+            capacity_units(&node.verified.without(lent))
+        }
         NodeState::Retired => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use acre_types::Bytes;
-
     use super::*;
 
     #[track_caller]

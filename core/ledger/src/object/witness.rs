@@ -28,10 +28,13 @@ pub struct Finding {
     /// Times that it answered in time; at most `asked`.
     pub answered: u16,
     /// What it showed to have: storage as the lower end of what its samples allow (plots and
-    /// stored shards together), cores that worked at once, memory that was used at once.
+    /// stored shards together); of the cores and the memory that no contract has reserved, those that
+    /// were used at once ([`super::Node::idle`] is what it is asked for).
     pub measured: Capacity,
     /// Stored shards of the storage measured; the rest are plots.
     pub sold: Bytes,
+    /// Of the storage measured, shards and plots alike, what answered as fast as solid state does.
+    pub solid: Bytes,
     /// Challenges that it failed.
     pub failures: Failures,
 }
@@ -67,7 +70,8 @@ impl Finding {
         let sold = self.sold.min(reserved);
         let unpaid = self.sold.0.saturating_sub(sold.0);
         let storage = Bytes(self.measured.storage.0.saturating_sub(unpaid));
-        Self { measured: Capacity { storage, ..self.measured }, sold, ..self }
+        let solid = self.solid.min(storage);
+        Self { measured: Capacity { storage, ..self.measured }, sold, solid, ..self }
     }
 
     /// Share of the questions that were answered in time, in millionths.

@@ -4,11 +4,11 @@
 use acre_codec::List;
 use acre_ledger::mint::Policy;
 use acre_ledger::{
-    Action, CapacityRules, EpochState, Event, Failures, Finding, Independence, MintReceiptObject,
+    Action, CapacityRules, EpochState, Event, Finding, Independence, MintReceiptObject,
     MintReceiptOf, MintingRules, NodeAt, Parameters, Refusal, SignedJoinToken, TheEpoch, Verdict,
     Verified, apply_block,
 };
-use acre_types::{Amount, Bytes, Height, UnixMs};
+use acre_types::{Amount, Height, UnixMs};
 
 use crate::common::{Grid, account, capacity, genesis, key, node, text, token};
 
@@ -38,7 +38,7 @@ pub(crate) fn parameters(policy: Policy) -> Parameters {
 
 pub(crate) fn finding(answered: u16, storage: u64) -> Finding {
     let measured = capacity(storage);
-    Finding { asked: 10, answered, measured, sold: Bytes(0), failures: Failures::default() }
+    Finding { asked: 10, answered, measured, ..Finding::default() }
 }
 
 impl Grid {

@@ -113,6 +113,8 @@ pub(crate) struct Finding {
     pub(crate) measured: Capacity,
     /// Bytes of the storage measured that are stored shards; the rest are plots.
     pub(crate) sold: u64,
+    /// Bytes of the storage measured that answered as fast as solid state does.
+    pub(crate) solid: u64,
     /// Challenges answered rightly, but too late.
     pub(crate) failed_late: u16,
     /// Challenges that it could not answer.
@@ -127,13 +129,15 @@ impl Reports {
             return Self { epoch: None, witnesses: 0, quorum: 0, reports: Vec::new() };
         };
         let finding = |heard: &ledger::Heard| {
-            let ledger::Finding { asked, answered, measured, sold, failures } = heard.finding;
+            let ledger::Finding { asked, answered, measured, sold, solid, failures } =
+                heard.finding;
             Finding {
                 witness: replica.nodes.row(heard.witness).map(|row| Id::new(row.id.0)),
                 asked,
                 answered,
                 measured: measured.into(),
                 sold: sold.0,
+                solid: solid.0,
                 failed_late: failures.late,
                 failed_missing: failures.missing,
                 failed_wrong: failures.wrong,

@@ -176,9 +176,13 @@ pub(crate) struct Receipt {
     pub(crate) ssd_bytes: u64,
     /// All other verified storage.
     pub(crate) hdd_bytes: u64,
-    /// Stored shards of the latter.
+    /// Stored shards of both.
     pub(crate) sold_bytes: u64,
-    /// What shards were worth and were not paid yet, for want of cover.
+    /// Of the cores, those that contracts had reserved.
+    pub(crate) sold_cores: u32,
+    /// Of the memory, what contracts had reserved.
+    pub(crate) sold_memory_bytes: u64,
+    /// What was sold was worth and were not paid yet, for want of cover.
     pub(crate) sold_owed_tft: Tft,
     /// Verdicts that it was to give of others.
     pub(crate) duties: u64,
@@ -234,7 +238,9 @@ impl From<&MintReceiptObject> for Receipt {
             memory_bytes: input.capacity.memory.0,
             ssd_bytes: input.capacity.ssd.0,
             hdd_bytes: input.capacity.hdd.0,
-            sold_bytes: input.sold.0,
+            sold_bytes: input.sold.storage().0,
+            sold_cores: input.sold.cores,
+            sold_memory_bytes: input.sold.memory.0,
             sold_owed_tft: Tft(receipt.sold_owed),
             duties: input.duties,
             honest: input.honest,

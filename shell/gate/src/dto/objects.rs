@@ -132,6 +132,11 @@ pub(crate) struct Node {
     pub(crate) offered: Capacity,
     /// What of that its witnesses found in the last epoch that counted.
     pub(crate) verified: Capacity,
+    /// Bytes of the verified storage that answered as fast as solid state does.
+    pub(crate) solid_bytes: u64,
+    /// Of what is verified, what contracts had reserved: stored shards; and cores and memory that are
+    /// paid for, and not measured.
+    pub(crate) lent: Capacity,
     /// Raw storage that contracts reserved.
     pub(crate) reserved_bytes: u64,
     /// How it served.
@@ -200,6 +205,8 @@ impl Node {
             state: node.state.into(),
             offered: node.capacity.into(),
             verified: node.proven().into(),
+            solid_bytes: node.solid.0,
+            lent: node.lent.into(),
             reserved_bytes: node.reserved.storage.0,
             record: node.record.into(),
             witnessing: node.witnessing.into(),

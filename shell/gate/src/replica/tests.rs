@@ -49,6 +49,8 @@ fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
         registered: UnixMs(1),
         index: 0,
         verified: Capacity { storage: Bytes(storage / 3), cores: 3, memory: Bytes(9) },
+        solid: Bytes(0),
+        lent: Capacity::default(),
         record: acre_ledger::Record::default(),
         witnessing: acre_ledger::WitnessRecord::default(),
     }

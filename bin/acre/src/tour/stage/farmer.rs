@@ -111,7 +111,7 @@ impl Stage {
             }
             let earnings = ledger.read(&EarningsOf(farmer.node)).await.map_err(failure)?;
             let earnings = earnings.context("a policy was open to the node")?;
-            if earnings.closed.iter().all(|span| span.mean().storage.0 == 0) {
+            if earnings.closed.iter().all(|span| span.mean().storage().0 == 0) {
                 return Ok(None);
             }
             let farm = farmer.farm.to_string();
@@ -166,7 +166,7 @@ impl Farmer {
         let input = &example.input;
         lines.push(format!(
             "    as {} / 1200 GiB make {} SU at 1 USD a month (here {} s), and a TFT is {} USD",
-            acre_types::Bytes(input.capacity.storage().0.saturating_sub(input.sold.0)),
+            input.capacity.without(&input.sold).storage(),
             example
                 .receipt
                 .lines
