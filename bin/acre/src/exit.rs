@@ -110,12 +110,22 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Code {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.code;
     }
+    use std::io::ErrorKind;
     match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::NotFound) => Code::NotFound,
-        Some(std::io::ErrorKind::PermissionDenied) => Code::Denied,
-        Some(std::io::ErrorKind::StorageFull) => Code::NotEnough,
-        _ => Code::Failed,
+        Some(ErrorKind::NotFound) => return Code::NotFound,
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => return Code::Denied,
+        _ => {}
     }
+    // These two mean the same however deep they lie.
+    let mut kinds =
+        error.chain().filter_map(|cause| Some(cause.downcast_ref::<std::io::Error>()?.kind()));
+    kinds
+        .find_map(|kind| match kind {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(Code::NotEnough),
+            ErrorKind::AddrInUse => Some(Code::Conflict),
+            _ => None,
+        })
+        .unwrap_or(Code::Failed)
 }
 
 /// The error as a JSON object on standard error, for scripts.

@@ -147,6 +147,21 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Outcome {
     write_as(path, bytes, 0o600, Present::Replaced)
 }
 
+/// The directory in which a file is to be made by its owner's wish; a mistyped one is not made.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn must_have_folder(file: &Path) -> Outcome {
+    let whole = std::path::absolute(file).with_context(|| file.display().to_string())?;
+    match whole.parent() {
+        Some(folder) if !folder.is_dir() => {
+            let what = format!("there is no directory {}", folder.display());
+            Err(Failure::new(Code::NotFound, what).state("no file was written").into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What becomes of a file that has the name already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Present {

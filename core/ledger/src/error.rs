@@ -270,7 +270,7 @@ pub enum Refusal {
         left: Amount,
     },
     /// Not yet.
-    #[error("it is too early for {what}: not before {} ms", .from.0)]
+    #[error("it is too early for {what}: not before {from}")]
     TooEarly {
         /// What it is.
         what: &'static str,
@@ -396,7 +396,7 @@ pub enum Refusal {
         contract: ContractId,
     },
     /// The answer came after the deadline.
-    #[error("contract {contract} was to be answered before {}", .deadline.0)]
+    #[error("contract {contract} was to be answered before {deadline}")]
     TooLate {
         /// The contract.
         contract: ContractId,

@@ -179,9 +179,85 @@ pub enum Refused {
     Rule {
         /// Why, in words.
         reason: Text<REASON_BYTES_MAX>,
+        /// Of which kind the rule is.
+        kind: RuleKind,
         /// Whether the same transaction may be accepted later.
         may_pass_later: bool,
     },
+}
+
+/// What stands in the way of a transaction, by what its sender can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[non_exhaustive]
+pub enum RuleKind {
+    /// A key or a right is missing.
+    Right,
+    /// What it names is not there.
+    Missing,
+    /// It asks for what nobody may have.
+    Bounds,
+    /// As things stand now it does not fit: it is so already, or it is too early or too late.
+    Conflict,
+    /// There is too little of something: space, capacity, votes, signatures, budget.
+    Lack,
+}
+
+impl RuleKind {
+    const fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchTwin
+            | Refusal::NoSuchFarm { .. }
+            | Refusal::NoSuchNode { .. }
+            | Refusal::NoSuchContract { .. }
+            | Refusal::NoSuchCandidate { .. }
+            | Refusal::NoSuchProposal { .. }
+            | Refusal::NoSuchBallot
+            | Refusal::NoRecovery => Self::Missing,
+            Refusal::TooLarge { .. }
+            | Refusal::OutOfRange { .. }
+            | Refusal::PlaceCount { .. }
+            | Refusal::BadAddress
+            | Refusal::FixedForLife { .. }
+            | Refusal::WrongKind { .. } => Self::Bounds,
+            Refusal::HandleTaken
+            | Refusal::HasTwin { .. }
+            | Refusal::NodeExists { .. }
+            | Refusal::CapacityReserved { .. }
+            | Refusal::SharedDomain { .. }
+            | Refusal::NodeNotActive { .. }
+            | Refusal::ContractOver { .. }
+            | Refusal::WrongEpoch { .. }
+            | Refusal::DoneThisEpoch { .. }
+            | Refusal::CandidateExists
+            | Refusal::IsLeaving { .. }
+            | Refusal::StakeHeld { .. }
+            | Refusal::TooEarly { .. }
+            | Refusal::RecoveryRuns
+            | Refusal::VoteOver { .. }
+            | Refusal::NodeRented { .. }
+            | Refusal::NodeInUse { .. }
+            | Refusal::NotAccepted { .. }
+            | Refusal::WasAccepted { .. }
+            | Refusal::TooLate { .. }
+            | Refusal::WrongReport { .. }
+            | Refusal::NameTaken { .. }
+            | Refusal::NapUnsettled { .. }
+            | Refusal::TooManyNaps { .. }
+            | Refusal::NodeRetired { .. }
+            | Refusal::WasPunished { .. }
+            | Refusal::NothingToDo => Self::Conflict,
+            Refusal::NoSpace { .. }
+            | Refusal::NoCapacity { .. }
+            | Refusal::OverBudget { .. }
+            | Refusal::OverCap { .. }
+            | Refusal::OverAllowance { .. }
+            | Refusal::TooFewConsents { .. }
+            | Refusal::NoRoom { .. }
+            | Refusal::NoWeight
+            | Refusal::BlockFull => Self::Lack,
+            _ => Self::Right,
+        }
+    }
 }
 
 impl From<Refusal> for Refused {
@@ -199,7 +275,8 @@ impl From<Refusal> for Refused {
                 }
                 words.truncate(end);
                 let reason = Text::new(words).expect("cut to its limit just now");
-                Self::Rule { reason, may_pass_later: other.may_pass_later() }
+                let may_pass_later = other.may_pass_later();
+                Self::Rule { reason, kind: RuleKind::of(&other), may_pass_later }
             }
         }
     }

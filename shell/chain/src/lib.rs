@@ -57,7 +57,7 @@ pub mod strangers {
 
 pub use acre_engine::{Role, Status};
 pub use client::LedgerClient;
-pub use error::{ChainError, ClientError, Lie, Refused, StoreError};
+pub use error::{ChainError, ClientError, Lie, Refused, RuleKind, StoreError};
 pub use executor::Executor;
 pub use metrics::Metrics;
 pub use validator::{Config, PeerAddress, Validator};

@@ -15,13 +15,13 @@ use crate::frame::FrameError;
 #[non_exhaustive]
 pub enum DialError {
     /// The address book has no address of it. Try again when it has one.
-    #[error("no address of {peer:?} is known")]
+    #[error("no address of {peer} is known")]
     NoAddress {
         /// Who was dialed.
         peer: PublicKey,
     },
     /// Nobody answered, at none of its addresses. Try later, or another peer.
-    #[error("{peer:?} does not answer at {address}, the last of {tried} addresses tried")]
+    #[error("{peer} does not answer at {address}, the last of {tried} addresses tried")]
     Unreachable {
         /// Who was dialed.
         peer: PublicKey,
@@ -34,7 +34,7 @@ pub enum DialError {
         source: Arc<io::Error>,
     },
     /// Somebody answered who does not hold the key. The address book is wrong, or someone lies.
-    #[error("who answers at {address} is not {peer:?}")]
+    #[error("who answers at {address} is not {peer}")]
     WrongKey {
         /// Who was dialed.
         peer: PublicKey,
@@ -42,7 +42,7 @@ pub enum DialError {
         address: SocketAddr,
     },
     /// The peer does not have this service. Repeating does not help.
-    #[error("{peer:?} at {address} does not offer {service}")]
+    #[error("{peer} at {address} does not offer {service}")]
     Refused {
         /// Who was dialed.
         peer: PublicKey,
@@ -89,7 +89,7 @@ pub enum CallError {
         source: DialError,
     },
     /// The connection ended before the peer took the request. It may be repeated.
-    #[error("the connection to {peer:?} ended before the call was sent: {reason}")]
+    #[error("the connection to {peer} ended before the call was sent: {reason}")]
     Unsent {
         /// Who was called.
         peer: PublicKey,
@@ -97,7 +97,7 @@ pub enum CallError {
         reason: Ending,
     },
     /// The connection ended while the call was in flight: whether it was carried out is unknown.
-    #[error("the connection to {peer:?} ended with the call in flight, outcome unknown: {reason}")]
+    #[error("the connection to {peer} ended with the call in flight, outcome unknown: {reason}")]
     Unknown {
         /// Who was called.
         peer: PublicKey,
@@ -105,7 +105,7 @@ pub enum CallError {
         reason: Ending,
     },
     /// No reply in time, and the request was never sent. It may be repeated.
-    #[error("the call to {peer:?} could not be sent within {within:?}")]
+    #[error("the call to {peer} could not be sent within {within:?}")]
     DeadlineUnsent {
         /// Who was called.
         peer: PublicKey,
@@ -113,7 +113,7 @@ pub enum CallError {
         within: Duration,
     },
     /// No reply in time: whether the call was or will be carried out is unknown.
-    #[error("no reply of {peer:?} within {within:?}, outcome unknown")]
+    #[error("no reply of {peer} within {within:?}, outcome unknown")]
     DeadlineUnknown {
         /// Who was called.
         peer: PublicKey,
@@ -122,7 +122,7 @@ pub enum CallError {
     },
     /// The peer took the call and failed at answering it: its handler broke or its reply was too
     /// large. Whether the call was carried out is unknown; the connection goes on.
-    #[error("{peer:?} failed to answer the call")]
+    #[error("{peer} failed to answer the call")]
     Failed {
         /// Who was called.
         peer: PublicKey,
@@ -207,7 +207,7 @@ pub enum NetError {
         bytes_max: usize,
     },
     /// The stream ended.
-    #[error("the stream with {peer:?} ended: {reason}")]
+    #[error("the stream with {peer} ended: {reason}")]
     Ended {
         /// The other side.
         peer: PublicKey,

@@ -26,3 +26,11 @@ pub enum NodeError {
     #[error("the node is on no farm and has no token to join one")]
     NoToken,
 }
+
+impl NodeError {
+    /// Whether another process runs the node of this directory.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Log(acre_disk::Error::Locked))
+    }
+}

@@ -35,6 +35,14 @@ pub(crate) fn validator(new: &NewValidator, out: &Output) -> Outcome {
             let what = format!("{address}: others must know the port, so it cannot be drawn");
             return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
         }
+        if address.ip().is_unspecified() {
+            let what = format!("{address}: others cannot dial it; name an address of this machine");
+            return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
+        }
+    }
+    if new.rpc == new.engine {
+        let what = format!("--rpc and --engine are both {}: each needs a port of its own", new.rpc);
+        return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
     }
     let grid = match &new.grid {
         // The genesis is put beside the key when the grid has one.
@@ -62,6 +70,7 @@ pub(crate) fn new(new: &NewGrid, out: &Output) -> Outcome {
         let what = format!("{} exists already", new.out.display());
         return Err(Failure::new(Code::Conflict, what).state("it was not changed").into());
     }
+    crate::home::must_have_folder(&new.out)?;
     let genesis = genesis(new)?;
     // Whatever is wrong with it is told now, not by validators that do not start.
     let wrong = |error: &dyn std::error::Error| {

@@ -1,14 +1,14 @@
 //! `acre node list|show|join`.
 
 use acre_chain::LedgerClient;
-use acre_ledger::{Action, EpochState, Node, NodeState, SignedJoinToken, TheEpoch};
+use acre_ledger::{Action, EpochState, Node, NodeState, PowerOf, SignedJoinToken, TheEpoch};
 use acre_types::{Bytes, Epoch, NodeId};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
 use super::show;
 use crate::cli::Join;
-use crate::context::Context;
+use crate::context;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
@@ -60,7 +60,9 @@ async fn tell(ledger: &LedgerClient, id: &str, out: &Output) -> Outcome {
     let nodes = ledger.nodes().await.map_err(failure)?;
     let (id, node) = find(&nodes, id)?;
     let epoch = present_epoch(ledger).await?;
-    let value = described(*id, node, &epoch, &nodes);
+    let mut value = described(*id, node, &epoch, &nodes);
+    let power = ledger.read(&PowerOf(*id)).await.map_err(failure)?;
+    value["power"] = power.as_ref().map_or(Value::Null, show::power);
     out.data(&value, || show::lines(&value));
     Ok(())
 }
@@ -152,16 +154,19 @@ pub(crate) fn join(join: &Join, out: &Output) -> Outcome {
     }
     let token = read_token(&join.token_file)?;
     let grid = std::path::absolute(&join.grid)?;
-    let grid = if grid.is_dir() { grid.join("grid") } else { adopted(&grid, &dir)? };
-    let context = Context::of_grid(&grid)?;
-    if token.token.chain != context.genesis.digest() {
+    if token.token.chain != context::genesis_at(&grid)?.digest() {
         let what = "the token is for another grid";
         return Err(Failure::new(Code::Denied, what).state("nothing was made").into());
+    }
+    if join.site.is_empty() {
+        let what = "--site is empty: a pack's shards lie at sites of their own, so each has a name";
+        return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
     }
     if join.capacity < MIN_CAPACITY {
         let what = format!("{} is too little: offer at least {MIN_CAPACITY}", join.capacity);
         return Err(Failure::new(Code::Usage, what).state("nothing was made").into());
     }
+    let grid = if grid.is_dir() { grid.join("grid") } else { adopted(&grid, &dir)? };
     let key = role::key(&dir)?.public();
     role::node::write_token(&dir, &token)?;
     let settings = role::node::Settings {

@@ -1,7 +1,7 @@
 //! A person at work: identity, grid and ledger of a home.
 
 use acre_chain::client::Committed;
-use acre_chain::{ClientError, LedgerClient, Refused};
+use acre_chain::{ClientError, LedgerClient, Refused, RuleKind};
 use acre_crypto::SigningKey;
 use acre_ledger::Action;
 use acre_store::keys::Identity;
@@ -76,7 +76,7 @@ pub(super) fn ledger_failure(error: &ClientError, failure: Failure) -> Failure {
         ClientError::Lied { .. } => {
             failure.state("the false answer was not used").hint("acre doctor")
         }
-        _ => failure.hint("acre status; if it is down: acre up"),
+        _ => failure.hint("acre status, then acre up for a grid of your own; of another one: see that its validators run"),
     }
 }
 
@@ -86,6 +86,10 @@ const fn code_of(refused: &Refused) -> Code {
         Refused::NonceUsed { .. } | Refused::NonceAhead { .. } | Refused::NumberTaken { .. } => {
             Code::Conflict
         }
+        Refused::Rule { kind: RuleKind::Missing, .. } => Code::NotFound,
+        Refused::Rule { kind: RuleKind::Bounds, .. } => Code::Usage,
+        Refused::Rule { kind: RuleKind::Conflict, .. } => Code::Conflict,
+        Refused::Rule { kind: RuleKind::Lack, .. } => Code::NotEnough,
         Refused::AccountFull { .. } | Refused::PoolFull | Refused::WaitedTooLong => {
             Code::Unreachable
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use acre_chain::client::ExportError;
 use acre_chain::limits::PROOF_FILE_BYTES_MAX;
 use acre_chain::proof::{ProofFile, ProofFileError, Proven, Shown};
+use acre_ledger::Key;
 use serde_json::{Value, json};
 
 use super::ledger::key;
@@ -28,6 +29,7 @@ async fn export(home: &Home, kind: &str, id: Option<&str>, file: &Path, out: &Ou
         let what = format!("{} exists already", file.display());
         return Err(Failure::new(Code::Conflict, what).state("it was not changed").into());
     }
+    crate::home::must_have_folder(file)?;
     let genesis = Context::of_home(home)?.genesis;
     let ledger = reader(home).await?;
     let made = if kind == "tx" {
@@ -89,6 +91,20 @@ fn read(file: &Path) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The words that [`key`] reads, where it has some.
+fn name(key: &Key) -> String {
+    match key {
+        Key::Account(id) => format!("account {id}"),
+        Key::Farm(id) => format!("farm {id}"),
+        Key::Node(id) => format!("node {id}"),
+        Key::Contract(id) => format!("contract {id}"),
+        Key::Twin(handle) => format!("twin {}", handle.as_str()),
+        Key::Totals => "totals".to_owned(),
+        Key::Parameters => "parameters".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 fn report(proven: &Proven) -> Value {
     let block = &proven.block;
     let mut report = json!({
@@ -96,7 +112,7 @@ fn report(proven: &Proven) -> Value {
     });
     match &proven.shown {
         Shown::Value { key, object } => {
-            report["key"] = json!(format!("{key:?}"));
+            report["key"] = json!(name(key));
             report["present"] = json!(object.is_some());
             report["object"] = object.as_ref().map_or(Value::Null, |object| show::object(object));
         }

@@ -110,7 +110,7 @@ pub(crate) async fn claim(home: &Home, farm: FarmId, out: &Output) -> Outcome {
     // One after the other: that one node has nothing to claim must not keep the next from it.
     for ((node, _), action) in nodes.iter().zip(actions) {
         let claimed = person.ledger.submit(&person.key(), action).await;
-        let why = claimed.as_ref().err().map(ToString::to_string);
+        let why = claimed.as_ref().err().map(|error| super::person::causes(error));
         values.push(json!({ "node": node, "claimed": claimed.is_ok(), "why_not": why }));
     }
     out.data(&json!({ "farm": farm, "nodes": values }), || {

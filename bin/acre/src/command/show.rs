@@ -6,7 +6,7 @@ use acre_ledger::{
     MintReceiptObject, Node, NodeState, Parameters, Power, PriceState, Proposal, ProposalState,
     Recovery, Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin, TwinKey, TwinState,
 };
-use acre_types::{AccountId, FarmId, NodeId};
+use acre_types::{AccountId, FarmId, NodeId, UnixMs};
 use serde_json::{Value, json};
 
 use crate::setting::Setting;
@@ -139,7 +139,7 @@ fn farm(farm: &Farm) -> Value {
     })
 }
 
-fn power(power: &Power) -> Value {
+pub(crate) fn power(power: &Power) -> Value {
     let nap = power.nap.map(|nap| {
         json!({
             "from_epoch": nap.from,
@@ -541,8 +541,28 @@ pub(crate) fn lines(value: &Value) -> String {
     let Some(fields) = value.as_object() else { return value.to_string() };
     let width = fields.keys().map(String::len).max().unwrap_or(0);
     let line = |(key, value): (&String, &Value)| {
-        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        let text = match value {
+            Value::String(text) => text.clone(),
+            // One below the other, under the first.
+            Value::Array(values) if !values.is_empty() => {
+                let words =
+                    |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let gap = format!("\n{:width$}  ", "");
+                values.iter().map(words).collect::<Vec<_>>().join(&gap)
+            }
+            Value::Array(_) | Value::Null => "-".to_owned(),
+            Value::Number(ms) if key == "time" || key.ends_with("_ms") => {
+                ms.as_u64().and_then(moment).unwrap_or_else(|| value.to_string())
+            }
+            value => value.to_string(),
+        };
         format!("{key:<width$}  {text}")
     };
     fields.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Milliseconds that are a point in time: no span of this software is as long as the years since
+/// 1970, and no grid is older than this century.
+fn moment(ms: u64) -> Option<String> {
+    (ms > 1_000_000_000_000).then(|| UnixMs(ms).to_string())
 }

@@ -95,7 +95,13 @@ pub(crate) fn socket(grid: &Path) -> std::io::Result<(std::fs::File, PathBuf)> {
 pub(crate) fn ask(grid: &Path, request: &Request) -> Outcome<Answer> {
     let not_running = || {
         let what = format!("no grid runs in {}", grid.display());
-        Failure::new(Code::Unreachable, what).state("nothing was changed").hint("acre up")
+        let home = grid.parent().unwrap_or(grid);
+        let is_elsewhere = !grid.join("genesis").exists() && home.join("context/genesis").exists();
+        Failure::new(Code::Unreachable, what).state("nothing was changed").hint(if is_elsewhere {
+            "this home's grid runs elsewhere: acre validator list, acre node list"
+        } else {
+            "acre up"
+        })
     };
     let (_folder, path) = socket(grid).map_err(|_| not_running())?;
     let mut stream = UnixStream::connect(path).map_err(|_| not_running())?;

@@ -136,7 +136,12 @@ pub(crate) fn start_detached(home: &Home, options: &cli::Up, out: &Output) -> Ou
     check(home, options)?;
     let mut child = launch(home, options)?;
     out.note("starting a grid; the first time takes some seconds");
-    ready(home, &mut child)
+    let report = ready(home, &mut child)?;
+    let has = report["validators"].as_array().map_or(0, Vec::len);
+    if usize::from(options.validators) > has {
+        out.note(&format!("this grid was made with {has} validators, and keeps them"));
+    }
+    Ok(report)
 }
 
 /// Starts `acre up` as a process of its own. With `supervised`, the grid ends when the child's

@@ -101,7 +101,7 @@ pub(crate) fn read_settings<T: DeserializeOwned>(dir: &Path) -> Outcome<T> {
     let bytes = std::fs::read(&path).map_err(|error| {
         anyhow!(
             Failure::new(Code::NotFound, format!("{}: {error}", path.display()))
-                .hint("acre node join makes a node's directory, acre up makes all of a local grid")
+                .hint("acre node join and acre validator new make directories to run, acre up all of a local grid")
         )
     })?;
     serde_json::from_slice(&bytes).with_context(|| path.display().to_string())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Keeper;
 use crate::command::person::failure;
 use crate::context::Context;
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 use crate::grid::process::Ready;
 use crate::home::write_secret;
 
@@ -138,6 +138,10 @@ fn metrics(node: &Node) -> Arc<Registry> {
 fn in_words(error: NodeError) -> anyhow::Error {
     match error {
         NodeError::Ledger(error) => failure(error),
+        error if error.is_running() => {
+            let what = "this node runs already: another process has its directory";
+            Failure::new(Code::Conflict, what).state("it goes on as before").into()
+        }
         other => other.into(),
     }
 }
