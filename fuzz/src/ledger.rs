@@ -73,6 +73,7 @@ pub(crate) fn object(data: &[u8]) {
         Key::Power(NodeId([1; 32])),
         Key::Gap,
         Key::Offence(PublicKey([1; 32])),
+        Key::Muster,
         Key::Epoch,
         Key::Beacon,
         Key::Tally(NodeId([1; 32])),

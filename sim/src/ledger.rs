@@ -20,10 +20,10 @@ use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_ledger::mint;
 use acre_ledger::{
-    Account, Action, AnyObject, Capacity, CapacityRules, Contract, ContractRules, Finding, Genesis,
-    GridKind, Key, MintReceiptObject, MintingRules, NewContract, NewKind, NewStorage, NodeAt,
-    NodeOffer, Parameters, Payload, SignedJoinToken, SignedTransaction, State, TheEpoch, Totals,
-    Transaction, Validator, Verdict, Verified, apply_payload, build_block,
+    Account, Action, AnyObject, BlockTime, Capacity, CapacityRules, Contract, ContractRules,
+    Finding, Genesis, GridKind, Key, MintReceiptObject, MintingRules, NewContract, NewKind,
+    NewStorage, NodeAt, NodeOffer, Parameters, Payload, SignedJoinToken, SignedTransaction, State,
+    TheEpoch, Totals, Transaction, Validator, Verdict, Verified, apply_payload, build_block,
 };
 use acre_ledger::{Event as Done, JoinToken};
 use acre_types::{
@@ -107,6 +107,8 @@ struct Run {
     seen: BTreeSet<Digest>,
     forged: BTreeSet<Digest>,
     height: u64,
+    /// Time of the block before.
+    before: UnixMs,
     loss: u64,
     doubled: u64,
     planted: Option<Planted>,
@@ -200,6 +202,7 @@ impl Run {
             seen: BTreeSet::new(),
             forged: BTreeSet::new(),
             height: 0,
+            before: UnixMs(START_MS),
             loss: *rng.pick(&[0, 50, 300]).unwrap_or(&0),
             doubled: *rng.pick(&[0, 100, 500]).unwrap_or(&0),
             planted,
@@ -500,7 +503,9 @@ impl Run {
         if self.liar == Liar::First && leads {
             self.refuse_bad_block(Height(self.height), self.now())?;
         }
-        let (height, time) = (Height(self.height), self.now());
+        let (height, now) = (Height(self.height), self.now());
+        let time = BlockTime { before: self.before, now };
+        self.before = now;
         let mut forged = Vec::new();
         let mut candidates = Vec::new();
         for (id, signed) in &self.pool {

@@ -223,7 +223,7 @@ static ALL: &[Setting] = &[
     number!(capacity.plots.rebuild_every, Count, "epochs until a witness makes a plot again"),
     number!(capacity.puzzle.lane_bytes, Count, "memory of a lane of the puzzle, in bytes"),
     number!(capacity.puzzle.steps, Count, "steps of a lane"),
-    number!(capacity.puzzle.every, Count, "epochs until a node is set a puzzle again"),
+    number!(capacity.puzzle.musters, Count, "musters of an epoch, on average"),
     number!(capacity.puzzle.probes, Count, "places of an answer that a witness computes again"),
     number!(capacity.puzzle.par_ms, Time, "time for one lane on one core of reference"),
     number!(capacity.puzzle.memory_scale, Count, "what a byte of a lane counts for"),

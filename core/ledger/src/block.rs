@@ -60,6 +60,24 @@ impl Payload {
 /// One leaf that a block changed: key bytes, and value bytes or `None` if it is gone.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// When a block is made. How likely a muster is called in it depends on the time since the block
+/// before, which an empty block leaves no trace of in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockTime {
+    /// Time of the block before; of the first block that of genesis.
+    pub before: UnixMs,
+    /// Time of the block.
+    pub now: UnixMs,
+}
+
+impl From<UnixMs> for BlockTime {
+    /// As if the block before had the same time: calls no muster. For blocks that are only tried,
+    /// and for those of one's own that no muster concerns.
+    fn from(now: UnixMs) -> Self {
+        Self { before: now, now }
+    }
+}
+
 /// What a block made of a state.
 #[derive(Clone, Debug)]
 pub struct Applied {
@@ -71,7 +89,7 @@ pub struct Applied {
     pub state: State,
     /// Digest of that state; goes into the block's header.
     pub root: Digest,
-    /// The leaves to persist, by key. None for an empty block, unless it begins an epoch or a term, or ends one.
+    /// The leaves to persist, by key. None for an empty block, unless it begins an epoch or a term, ends one, or calls a muster.
     pub changes: Vec<Change>,
     /// What transactions did, in order, then what the block did by itself.
     pub events: Vec<Event>,
@@ -100,9 +118,9 @@ pub fn build_block<T: Borrow<Verified>>(
     state: &State,
     candidates: impl IntoIterator<Item = T>,
     height: Height,
-    time: UnixMs,
+    time: impl Into<BlockTime>,
 ) -> Result<Built, StateError> {
-    let mut work = Work::new(state, height, time, RULES_KNOWN)?;
+    let mut work = Work::new(state, height, time.into(), RULES_KNOWN)?;
     let mut taken = Vec::new();
     let mut skipped = Vec::new();
     // The length field of the list.
@@ -140,7 +158,7 @@ pub fn apply_block<T: Borrow<Verified>>(
     state: &State,
     transactions: &[T],
     height: Height,
-    time: UnixMs,
+    time: impl Into<BlockTime>,
 ) -> Result<Applied, BlockError> {
     apply_block_knowing(RULES_KNOWN, state, transactions, height, time)
 }
@@ -155,7 +173,7 @@ pub fn apply_block_knowing<T: Borrow<Verified>>(
     state: &State,
     transactions: &[T],
     height: Height,
-    time: UnixMs,
+    time: impl Into<BlockTime>,
 ) -> Result<Applied, BlockError> {
     let bytes = transactions
         .iter()
@@ -163,7 +181,7 @@ pub fn apply_block_knowing<T: Borrow<Verified>>(
     if transactions.len() > PAYLOAD_TRANSACTIONS_MAX || bytes > PAYLOAD_BYTES_MAX {
         return Err(BlockError::TooLarge { transactions: transactions.len(), bytes });
     }
-    let mut work = Work::new(state, height, time, rules_known)?;
+    let mut work = Work::new(state, height, time.into(), rules_known)?;
     for (index, transaction) in transactions.iter().enumerate() {
         let transaction = transaction.borrow();
         work.transaction(transaction).map_err(|fault| match fault {
@@ -184,7 +202,7 @@ pub fn apply_payload(
     state: &State,
     payload: &Payload,
     height: Height,
-    time: UnixMs,
+    time: impl Into<BlockTime>,
 ) -> Result<Applied, BlockError> {
     apply_block(state, &payload.verify()?, height, time)
 }

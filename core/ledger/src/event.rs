@@ -398,6 +398,15 @@ pub enum Event {
         /// The accuser.
         by: AccountId,
     },
+    /// All nodes of the epoch are called to show their cores and memory.
+    MusterCalled {
+        /// Its number.
+        number: u64,
+        /// The epoch.
+        epoch: Epoch,
+        /// What the puzzles are made from.
+        seed: Digest,
+    },
 }
 
 /// That a transaction was applied.

@@ -10,7 +10,9 @@ use crate::object::{
     Grid, Node, Object, Parameters, PriceState, Proposal, Recovery, Seats, Subject, Tally, Totals,
     Twin, Voice,
 };
-use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, Offence, PolicyBook, Power};
+use crate::object::{
+    Certificate, Earnings, Merit, MintReceiptObject, Muster, Offence, PolicyBook, Power,
+};
 
 /// The address of an object. Its canonical bytes are one tag byte and the fields in order.
 ///
@@ -53,6 +55,7 @@ use crate::object::{Certificate, Earnings, Merit, MintReceiptObject, Offence, Po
 /// | 34 | `Power(node)`, once it announced a nap | [`Power`] |
 /// | 35 | `Gap`, once the grid stood still for an epoch or more | [`Epoch`] in which it went on |
 /// | 36 | `Offence(validator)`, if one was proven | [`Offence`] |
+/// | 37 | `Muster`, once one was called | the newest [`Muster`] |
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 #[expect(missing_docs, reason = "the table above says it all in one place")]
 pub enum Key {
@@ -93,6 +96,7 @@ pub enum Key {
     Power(NodeId),
     Gap,
     Offence(PublicKey),
+    Muster,
 }
 
 impl Key {
@@ -217,6 +221,9 @@ pub struct TheGap;
 /// Looks up what was proven against a validator.
 #[derive(Clone, Copy, Debug)]
 pub struct OffenceOf(pub PublicKey);
+/// Looks up the newest [`Muster`].
+#[derive(Clone, Copy, Debug)]
+pub struct TheMuster;
 
 lookup! {
     TheGrid => Grid, |_this| Key::Grid;
@@ -256,6 +263,7 @@ lookup! {
     PowerOf => Power, |this| Key::Power(this.0);
     TheGap => Epoch, |_this| Key::Gap;
     OffenceOf => Offence, |this| Key::Offence(this.0);
+    TheMuster => Muster, |_this| Key::Muster;
 }
 
 #[cfg(test)]
@@ -317,6 +325,7 @@ mod tests {
             Key::Power(NodeId([9; 32])),
             Key::Gap,
             Key::Offence(PublicKey([9; 32])),
+            Key::Muster,
         ];
         for (tag, key) in keys.iter().enumerate() {
             let bytes = key.to_bytes();

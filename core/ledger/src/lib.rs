@@ -47,8 +47,8 @@ pub mod vote;
 pub mod witness;
 
 pub use block::{
-    Applied, Built, Change, Payload, apply_block, apply_block_knowing, apply_payload, build_block,
-    check_tx,
+    Applied, BlockTime, Built, Change, Payload, apply_block, apply_block_knowing, apply_payload,
+    build_block, check_tx,
 };
 pub use certify::certification_of;
 pub use committee::{candidates, committee_of, followers_of};
@@ -60,10 +60,11 @@ pub use key::{
     HandleAt, Key, Lookup, NodeAt, ProposalAt, RecoveryOf, TallyOf, TheAssembly, TheBeacon,
     TheEpoch, TheGrid, TheParameters, ThePrice, TheSeats, TheTotals, TwinOf, VoiceOf,
 };
-pub use key::{CertificateOf, MeritOf, OffenceOf, PowerOf, TheGap};
+pub use key::{CertificateOf, MeritOf, OffenceOf, PowerOf, TheGap, TheMuster};
 pub use key::{EarningsOf, MintReceiptOf, PolicyBookOf};
 pub use map::{Map, Proof};
 pub use name::{Handle, Label, NoName};
+pub use object::Muster;
 pub use object::{
     Account, Address, Addresses, Admission, Admitted, Amendment, Answer, AnyObject, Assembly,
     BackingNodes, Ballot, Beacon, BillEntry, BillLine, Candidate, Capacity, CapacityRules, Cause,

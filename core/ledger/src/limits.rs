@@ -206,6 +206,21 @@ pub const CHASE_STEPS_MIN: u64 = 8;
 pub const CHASE_STEPS_MAX: u64 = 1 << 16;
 /// Milliseconds of a chase over storage that is just fast enough: well below an epoch of a real grid.
 pub const CHASE_MS_MAX: u64 = 120_000;
+/// Musters of an epoch, on average, at most: with a sixteenth of an epoch between two there is room
+/// for ten in the part of it in which they are called.
+pub const MUSTERS_MAX: u64 = 8;
+/// No muster in this part of an epoch from its beginning, so that all know their witnesses.
+pub const MUSTER_SOONEST_DIVISOR: u64 = 8;
+/// No muster in this part of an epoch before its end, so that work and probes end within it.
+pub const MUSTER_LATEST_DIVISOR: u64 = 4;
+/// At least this part of an epoch between two musters, so that no node does the work of two at once.
+pub const MUSTER_SPACING_DIVISOR: u64 = 16;
+/// Time that one block counts for at most when a muster is drawn: after a long halt the first block
+/// shall not be sure to call one.
+pub const MUSTER_STEP_MS_MAX: u64 = 10_000;
+/// A live grid's musters end in time if a sixteenth of an epoch has room for so many times par: half as much
+/// again as for the eight lanes that a core is asked for at most.
+pub const MUSTER_PARS: u64 = 12;
 /// Years that a farm is planned ahead.
 pub const PLAN_YEARS_MAX: u8 = 50;
 
@@ -217,5 +232,6 @@ const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 const _: () =
     assert!(GRANTS_MAX * 40 + VALIDATORS_MAX * 168 + ADMITTED_MAX * 33 + 4096 <= GENESIS_BYTES_MAX);
 const _: () = assert!(2 * (SEATS_MAX * (32 + 2 * (4 + TEXT_BYTES_MAX)) + 4) + 8 <= VALUE_BYTES_MAX);
+const _: () = assert!(MUSTER_SPACING_DIVISOR >= MUSTER_LATEST_DIVISOR);
 const _: () = assert!(HANDLE_BYTES_MAX + 8 <= KEY_BYTES_MAX);
 const _: () = assert!(LABEL_BYTES_MAX + 5 <= KEY_BYTES_MAX);

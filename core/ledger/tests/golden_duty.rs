@@ -8,7 +8,7 @@ use acre_ledger::mint::Certification;
 use acre_ledger::vote::{Accusation, SignedVote, Vote};
 use acre_ledger::{
     Action, Amendment, Attestation, Capacity, Certificate, CertificationRules, Event, Key, Merit,
-    Nap, Offence, Power, PowerRules, SignedTransaction, Transaction,
+    Muster, Nap, Offence, Power, PowerRules, SignedTransaction, Transaction,
 };
 use acre_types::{
     AccountId, Amount, Bytes, Digest, Epoch, FarmId, NodeId, PublicKey, Signature, UnixMs,
@@ -54,8 +54,14 @@ fn transaction_of_every_action() {
 
 #[test]
 fn key_of_every_kind() {
-    let keys =
-        [Key::Certificate(FARM), Key::Merit(NODE), Key::Power(NODE), Key::Gap, Key::Offence(KEY)];
+    let keys = [
+        Key::Certificate(FARM),
+        Key::Merit(NODE),
+        Key::Power(NODE),
+        Key::Gap,
+        Key::Offence(KEY),
+        Key::Muster,
+    ];
     check(include_str!("golden/duty-keys.hex"), &keys.map(|key| key.to_bytes()));
 }
 
@@ -75,6 +81,7 @@ fn event_of_every_kind() {
             reward: Amount(35),
             by: ID,
         },
+        Event::MusterCalled { number: 41, epoch: Epoch(42), seed: Digest([43; 32]) },
     ];
     check(include_str!("golden/duty-events.hex"), &events.each_ref().map(encode));
 }
@@ -114,6 +121,7 @@ fn object_of_every_type() {
             taken: Amount(39),
             count: 40,
         }),
+        encode(&Muster { number: 44, epoch: Epoch(45), seed: Digest([46; 32]), at: UnixMs(47) }),
     ];
     check(include_str!("golden/duty-objects.hex"), &objects);
 }

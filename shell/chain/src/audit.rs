@@ -8,8 +8,8 @@
 
 use std::ops::RangeInclusive;
 
-use acre_ledger::{Genesis, GenesisError, State, apply_payload};
-use acre_types::{Digest, Height};
+use acre_ledger::{BlockTime, Genesis, GenesisError, State, apply_payload};
+use acre_types::{Digest, Height, UnixMs};
 use tokio::time::Instant;
 
 use crate::client::{Fetched, Final, LedgerClient, VerifiedBlock};
@@ -124,7 +124,7 @@ impl LedgerClient {
                 let mut walk = Walk::default();
                 let mut later = None;
                 if from == Height(1) {
-                    walk.state = Some(genesis.state()?);
+                    walk.state = Some((genesis.state()?, genesis.time));
                     report.state_of = Some(Height(0));
                 } else if *range.end() >= newest {
                     later = self.state_from(from).await;
@@ -180,8 +180,8 @@ impl LedgerClient {
 /// On the way through a chain.
 #[derive(Default)]
 struct Walk {
-    /// After the block before, if known.
-    state: Option<State>,
+    /// After the block before, if known, with that block's time.
+    state: Option<(State, UnixMs)>,
     /// Height and name of the block before.
     before: Option<(Height, Digest)>,
 }
@@ -201,7 +201,7 @@ impl Walk {
         if fetched.block.id != block.id {
             return Err(AuditError::Fork { height, parent: height });
         }
-        self.state = Some(fetched.state);
+        self.state = Some((fetched.state, block.time));
         report.state_of = Some(height);
         Ok(())
     }
@@ -219,13 +219,14 @@ impl Walk {
             reason: error.to_string(),
         };
         match &self.state {
-            Some(state) => {
-                let applied = apply_payload(state, payload, height, block.time).map_err(invalid)?;
+            Some((state, before)) => {
+                let time = BlockTime { before: *before, now: block.time };
+                let applied = apply_payload(state, payload, height, time).map_err(invalid)?;
                 if applied.root != block.root {
                     let (signed, made) = (block.root, applied.root);
                     return Err(AuditError::WrongRoot { height, signed, made });
                 }
-                self.state = Some(applied.state);
+                self.state = Some((applied.state, block.time));
                 report.replayed += 1;
             }
             None => drop(payload.verify().map_err(invalid)?),

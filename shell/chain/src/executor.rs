@@ -24,9 +24,9 @@ use acre_engine::{
     Genesis as EngineGenesis, Header, Participant, Proposal, Verdict,
 };
 use acre_ledger::{
-    Applied, BlockError, Change as LeafChange, Event, Genesis, Key, Lookup as _, Payload, Refusal,
-    Seat, SeatList, State, TheSeats, Verified, apply_block, build_block, committee_of,
-    followers_of,
+    Applied, BlockError, BlockTime, Change as LeafChange, Event, Genesis, Key, Lookup as _,
+    Payload, Refusal, Seat, SeatList, State, TheSeats, Verified, apply_block, build_block,
+    committee_of, followers_of,
 };
 use acre_types::{AccountId, Digest, Height, PublicKey, UnixMs};
 use bytes::Bytes;
@@ -191,7 +191,8 @@ impl Executor {
             Ok(transactions) => transactions,
             Err(refusal) => return Ok(Err(refusal.to_string())),
         };
-        match apply_block(state, &transactions, Height(block.height()), UnixMs(time)) {
+        let time = BlockTime { before: UnixMs(parent_ms), now: UnixMs(time) };
+        match apply_block(state, &transactions, Height(block.height()), time) {
             Ok(applied) if applied.root.0 == block.header().state_root() => {
                 Ok(Ok(Arc::new(applied)))
             }
@@ -330,10 +331,13 @@ impl Application for Executor {
         parent: &BlockRef,
         timestamp_ms: u64,
     ) -> Result<Option<Proposal>, AppError> {
-        let Some((state, _)) = self.after(&parent.id, parent.height) else { return Ok(None) };
+        let Some((state, parent_ms)) = self.after(&parent.id, parent.height) else {
+            return Ok(None);
+        };
         let candidates = self.shared.pool().candidates(state);
         let height = Height(parent.height.saturating_add(1));
-        let built = build_block(state, candidates, height, UnixMs(timestamp_ms))?;
+        let time = BlockTime { before: UnixMs(parent_ms), now: UnixMs(timestamp_ms) };
+        let built = build_block(state, candidates, height, time)?;
         if !built.skipped.is_empty() {
             let mut pool = self.shared.pool();
             for (id, refusal) in built.skipped {

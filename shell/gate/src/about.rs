@@ -121,7 +121,9 @@ impl About {
                 about.contract(*contract).amount(*refund).nodes(places.iter())
             }
             Event::BeaconTurned { validator } => about.validator(*validator).rule(),
-            Event::EpochBegan { epoch, .. } => about.epoch(epoch.0).rule(),
+            Event::EpochBegan { epoch, .. } | Event::MusterCalled { epoch, .. } => {
+                about.epoch(epoch.0).rule()
+            }
             Event::ContractAccepted { contract } | Event::ContractStarted { contract } => {
                 about.contract(*contract)
             }

@@ -8,13 +8,16 @@ use acre_capacity::plot::PlotRules;
 use acre_capacity::puzzle::LaneRules;
 use acre_ledger::{CapacityRules, PlotParams, PuzzleParams};
 
+/// Epochs until a node is set a puzzle again.
+const WORK_EVERY: u16 = 16;
+
 /// How plots are made and nodes are examined in a grid with these rules. The same for all its
 /// nodes, as it follows from what the ledger says; see `docs/protocols/witnesses.md`.
 pub(crate) fn rules(grid: &CapacityRules) -> Rules {
     let visits = u8::try_from(grid.slots).unwrap_or(VISITS_MAX).clamp(1, VISITS_MAX);
     let epoch = Duration::from_millis(grid.epoch_ms);
     let PlotParams { region_bytes, layers, samples, rebuild_every } = grid.plots;
-    let PuzzleParams { lane_bytes, steps, every, probes, par_ms, memory_scale } = grid.puzzle;
+    let PuzzleParams { lane_bytes, steps, probes, par_ms, memory_scale, .. } = grid.puzzle;
     Rules {
         plot: PlotRules { region_bytes, layers },
         visits,
@@ -24,7 +27,7 @@ pub(crate) fn rules(grid: &CapacityRules) -> Rules {
         rebuild_every,
         work: WorkRules {
             lane: LaneRules { lane_bytes, steps },
-            every,
+            every: WORK_EVERY,
             probes,
             par: Duration::from_millis(par_ms.into()),
             memory_scale,

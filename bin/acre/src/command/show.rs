@@ -68,6 +68,12 @@ pub(crate) fn object(any: &AnyObject) -> Value {
             "taken": offence.taken,
             "count": offence.count,
         }),
+        AnyObject::Muster(muster) => json!({
+            "number": muster.number,
+            "epoch": muster.epoch,
+            "seed": muster.seed,
+            "at_ms": muster.at,
+        }),
     }
 }
 

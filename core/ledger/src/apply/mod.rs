@@ -14,6 +14,7 @@ mod epoch;
 mod farm;
 mod govern;
 mod minting;
+mod muster;
 mod power;
 mod price;
 mod recovery;
@@ -24,7 +25,7 @@ mod witness;
 
 use acre_types::{AccountId, Amount, Height, NodeId, UnixMs};
 
-use crate::block::Applied;
+use crate::block::{Applied, BlockTime};
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::{Event, Receipt};
 use crate::key::TheTotals;
@@ -43,6 +44,8 @@ pub(crate) struct Work<'a> {
     parameters: Parameters,
     height: Height,
     now: UnixMs,
+    /// Time of the block before.
+    before: UnixMs,
     events: Vec<Event>,
     /// Of the block itself; come last.
     own_events: Vec<Event>,
@@ -56,14 +59,15 @@ impl<'a> Work<'a> {
     pub(crate) fn new(
         state: &'a State,
         height: Height,
-        now: UnixMs,
+        time: BlockTime,
         rules_known: u32,
     ) -> Result<Self, StateError> {
         let mut work = Self {
             overlay: Overlay::new(state),
             parameters: state.parameters()?,
             height,
-            now,
+            now: time.now,
+            before: time.before,
             events: Vec::new(),
             own_events: Vec::new(),
             receipts: Vec::new(),
@@ -78,7 +82,8 @@ impl<'a> Work<'a> {
     /// else unless something is due.
     fn begin(&mut self) -> Result<(), StateError> {
         self.begin_term()?;
-        self.begin_epoch()
+        self.begin_epoch()?;
+        self.call_muster()
     }
 
     /// What a block does after its transactions.

@@ -3,12 +3,13 @@
 use acre_types::{Digest, Epoch, UnixMs};
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::grid::GridKind;
 use super::parameters::{at_least, bounded};
 use crate::error::GenesisError;
 use crate::limits::{
     BEACON_STEPS_MAX, CHASE_MS_MAX, CHASE_STEPS_MAX, CHASE_STEPS_MIN, EPOCH_MS_MAX, EPOCH_MS_MIN,
-    PLOT_BYTES_MAX, PLOT_BYTES_MIN, PLOT_LAYERS_MAX, PROBES_MAX, PUZZLE_STEPS_MAX, SAMPLES_MAX,
-    WITNESSES_MAX,
+    MUSTER_PARS, MUSTER_SPACING_DIVISOR, MUSTERS_MAX, PLOT_BYTES_MAX, PLOT_BYTES_MIN,
+    PLOT_LAYERS_MAX, PROBES_MAX, PUZZLE_STEPS_MAX, SAMPLES_MAX, WITNESSES_MAX,
 };
 use crate::witness::Assignment;
 
@@ -136,8 +137,9 @@ pub struct PuzzleParams {
     pub lane_bytes: u32,
     /// Steps of one lane over its memory; a multiple of eight.
     pub steps: u32,
-    /// Set in one of so many epochs.
-    pub every: u16,
+    /// Musters of an epoch, on average: moments at which all nodes solve a puzzle at once. None
+    /// falls into an epoch with e^-musters; two mean 13.5 %.
+    pub musters: u16,
     /// Places at which a witness computes again what was answered.
     pub probes: u8,
     /// Time in which one lane on one core of the reference machine is solved, in milliseconds.
@@ -208,12 +210,12 @@ impl PlotParams {
 }
 
 impl Default for PuzzleParams {
-    /// Lanes of 256 MiB, once a day.
+    /// Lanes of 256 MiB, twice an hour.
     fn default() -> Self {
         Self {
             lane_bytes: 256 << 20,
             steps: 1 << 20,
-            every: 24,
+            musters: 2,
             probes: 4,
             par_ms: 5_000,
             memory_scale: 1,
@@ -228,10 +230,10 @@ impl PuzzleParams {
         Self {
             lane_bytes: 64 << 10,
             steps: 256,
-            every: 16,
+            musters: 2,
             probes: 2,
+            par_ms: 250,
             memory_scale: 4096,
-            ..Self::default()
         }
     }
 
@@ -241,7 +243,7 @@ impl PuzzleParams {
         if !self.steps.is_multiple_of(8) {
             return Err(GenesisError::Parameter { what: "capacity.puzzle.steps" });
         }
-        within("capacity.puzzle.every", self.every.into(), 1, 10_000)?;
+        within("capacity.puzzle.musters", self.musters.into(), 1, MUSTERS_MAX)?;
         within("capacity.puzzle.probes", self.probes.into(), 1, PROBES_MAX)?;
         within("capacity.puzzle.par_ms", self.par_ms.into(), 1, 600_000)?;
         within("capacity.puzzle.memory_scale", self.memory_scale.into(), 1, 1 << 20)
@@ -319,6 +321,15 @@ impl CapacityRules {
         self.puzzle.check()?;
         self.chase.check()
     }
+
+    /// What a live grid asks for beyond: that a muster ends before the next may be called, and
+    /// before its epoch ends.
+    pub(super) fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
+        let work = u64::from(self.puzzle.par_ms).saturating_mul(MUSTER_PARS);
+        let needs = work.saturating_add(u64::from(self.answer_ms).saturating_mul(2));
+        let room = self.epoch_ms.div_euclid(MUSTER_SPACING_DIVISOR);
+        if kind == GridKind::Live { bounded("capacity.puzzle.par_ms", needs, room) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -341,6 +352,8 @@ mod tests {
         refused(|rules| rules.puzzle.lane_bytes = 0);
         refused(|rules| rules.puzzle.steps = 12);
         refused(|rules| rules.puzzle.probes = 0);
+        refused(|rules| rules.puzzle.musters = 0);
+        refused(|rules| rules.puzzle.musters = 9);
         refused(|rules| rules.puzzle.par_ms = 0);
         refused(|rules| rules.puzzle.memory_scale = 0);
         refused(|rules| rules.chase.steps = 7);
@@ -351,5 +364,19 @@ mod tests {
         refused(|rules| rules.chase.spinning_us = 300_000);
         assert_eq!(CapacityRules::default().check(), Ok(()));
         assert_eq!(CapacityRules::local().check(), Ok(()));
+    }
+
+    #[test]
+    fn live_grid_has_time_for_its_musters() {
+        let with = |epoch_ms, par_ms| {
+            let puzzle = PuzzleParams { par_ms, ..PuzzleParams::default() };
+            CapacityRules { epoch_ms, puzzle, ..CapacityRules::default() }
+        };
+        let default = CapacityRules::default();
+        assert_eq!(default.check_for(GridKind::Live), Ok(()));
+        // A sixteenth of an hour is 225 s: 12 x 18.416 s and two answers fit.
+        assert_eq!(with(3_600_000, 18_416).check_for(GridKind::Live), Ok(()));
+        assert!(with(3_600_000, 18_417).check_for(GridKind::Live).is_err());
+        assert_eq!(with(60_000, 5_000).check_for(GridKind::Test), Ok(()));
     }
 }

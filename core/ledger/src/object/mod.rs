@@ -10,6 +10,7 @@ mod epoch;
 mod farm;
 mod grid;
 mod minting;
+mod muster;
 mod node;
 mod offence;
 mod parameters;
@@ -47,6 +48,7 @@ pub(crate) use farm::are_members;
 pub use farm::{Farm, FarmName, FarmRelease, Member, Members, ProposedMembers};
 pub use grid::{Grid, GridKind, Totals};
 pub use minting::{Earnings, MintReceiptObject, MintingRules, Policies, PolicyBook, Span, Sums};
+pub use muster::Muster;
 pub use node::{Addresses, Capacity, Node, NodeState, Record, Resources, WitnessRecord};
 pub use offence::Offence;
 use parameters::bounded;
@@ -131,7 +133,7 @@ objects!(
     Epoch;
     large: Twin, Farm, Node, Contract, Parameters, Grid, EpochState, Candidate, Recovery, Voice,
     Assembly, Proposal, Ballot, Admitted, BillLine, PriceState, Earnings,
-    MintReceiptObject, PolicyBook, Certificate, Merit, Power, Offence
+    MintReceiptObject, PolicyBook, Certificate, Merit, Power, Offence, Muster
 );
 
 impl AnyObject {
@@ -179,6 +181,7 @@ impl AnyObject {
             Key::Power(_) => Self::Power(acre_codec::decode(bytes)?),
             Key::Gap => Self::Epoch(acre_codec::decode(bytes)?),
             Key::Offence(_) => Self::Offence(acre_codec::decode(bytes)?),
+            Key::Muster => Self::Muster(acre_codec::decode(bytes)?),
         })
     }
 }

@@ -82,6 +82,7 @@ impl Parameters {
     /// As there.
     pub fn check_for(&self, kind: GridKind) -> Result<(), GenesisError> {
         self.check()?;
+        self.capacity.check_for(kind)?;
         self.minting.check_for(kind)?;
         self.certification.check_for(kind)?;
         self.contracts.check_for(kind)?;
