@@ -57,7 +57,8 @@ impl Client {
         let caller = Caller::new(endpoint, SHARD);
         let courier = Courier::start(caller.clone(), random::number()?);
         let cache = Cache::open(cache_dir.as_deref());
-        let core = Core::new(Identity::new(root), ledger, book, caller, courier, cache);
+        let identity = Identity::new(root);
+        let core = Core::new(identity, ledger, book, caller, courier, cache, cache_dir);
         let core = Arc::new(core);
         core.refresh().await?;
         Ok(Self { core })

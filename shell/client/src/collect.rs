@@ -141,7 +141,7 @@ pub(crate) fn dropped(
 ) -> Result<CollectReport, ClientError> {
     let volume = Arc::clone(&view.volume);
     let core = Arc::clone(&view.store.core);
-    let _writing = handle.block_on(volume.writing.lock());
+    let _turn = handle.block_on(volume.turns.take());
     let old = mark(&mut view.store, before)?;
     let newest = handle.block_on(volume.read_head(&core.courier))?;
     let new = mark(&mut view.store, &newest.tree)?;

@@ -39,6 +39,7 @@ mod send;
 mod shared;
 mod space;
 mod survey;
+mod turn;
 mod volume;
 
 pub use change::Depth;

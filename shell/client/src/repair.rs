@@ -49,7 +49,7 @@ pub(crate) fn run(
         if pass.unreferenced > 0 {
             let held = handle.block_on(held(core, &volume));
             // A head written meanwhile may refer to more than was marked.
-            let _writing = handle.block_on(volume.writing.lock());
+            let _turn = handle.block_on(volume.turns.take());
             let newest = handle.block_on(volume.read_head(&core.courier))?;
             let marked = collect::mark(&mut view.store, &newest.tree)?;
             add(&mut report.collected, collect::strangers(&mut view, handle, &held, &marked)?);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) caller: Caller,
     pub(crate) courier: Courier,
     pub(crate) cache: Cache,
+    /// Where the cache lies, for what processes of one home agree upon.
+    pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) working: Working,
     lists: tokio::sync::Mutex<Lists>,
     nodes: Mutex<Arc<BTreeMap<NodeId, Node>>>,
@@ -50,11 +53,24 @@ impl Core {
         caller: Caller,
         courier: Courier,
         cache: Cache,
+        cache_dir: Option<PathBuf>,
     ) -> Self {
         let account = identity.account_id();
         let (lists, nodes) = (tokio::sync::Mutex::default(), Mutex::default());
         let working = Working::new(0);
-        Self { identity, account, ledger, book, caller, courier, cache, working, lists, nodes }
+        Self {
+            identity,
+            account,
+            ledger,
+            book,
+            caller,
+            courier,
+            cache,
+            cache_dir,
+            working,
+            lists,
+            nodes,
+        }
     }
 
     /// The person's volumes, oldest first, from the ledger.

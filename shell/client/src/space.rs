@@ -14,7 +14,7 @@ use crate::ClientError;
 use crate::limits::{CHANGES_AT_ONCE, HEAD_TRIES};
 use crate::meta::MetaStore;
 use crate::shared::{Core, now};
-use crate::volume::{Published, Volume};
+use crate::volume::{Published, Volume, Written};
 
 const NAMES: &[u8] = b"names";
 const OBJECTS: &[u8] = b"objects";
@@ -146,6 +146,9 @@ impl Space {
         target: &[Name],
     ) -> Result<(), ClientError> {
         check_parents(store, &self.names, target.split_last().map_or(&[], |(_, parent)| parent))?;
+        if lookup(store, &self.names, source)?.is_none() {
+            return Err(ClientError::NotFound { name: shown(source) });
+        }
         if lookup(store, &self.names, target)?.is_some() {
             return Err(conflict(target, "is there already"));
         }
@@ -205,15 +208,23 @@ pub(crate) fn publish<T>(
 ) -> Result<(T, Published), ClientError> {
     let volume = Arc::clone(&store.volume);
     let core = Arc::clone(&store.core);
-    let _writing = handle.block_on(volume.writing.lock());
+    let _turn = handle.block_on(volume.turns.take());
+    let mut perhaps = None;
     for _ in 0..HEAD_TRIES {
         let base = handle.block_on(volume.read_head(&core.courier))?;
         let mut space = Space::load(store, &base.tree)?;
-        let out = edit(store, &mut space)?;
+        let out = match (edit(store, &mut space), perhaps.take()) {
+            (Ok(out), _) => out,
+            // What is removed or moved already cannot be once more: it was done.
+            (Err(ClientError::NotFound { .. }), Some(done)) => return Ok(done),
+            (Err(error), _) => return Err(error),
+        };
         let tree = space.save(store, &base.tree)?;
         store.flush()?;
-        if handle.block_on(volume.write_head(&core.courier, &base, tree))? {
-            return Ok((out, base));
+        match handle.block_on(volume.write_head(&core.courier, &base, tree))? {
+            Written::Yes => return Ok((out, base)),
+            Written::Perhaps => perhaps = Some((out, base)),
+            Written::No => {}
         }
         tracing::info!(contract = %volume.id, "somebody else wrote; redoing on top of that");
     }

@@ -5,6 +5,7 @@
 //!            └─ "objects"  object id in hexadecimal -> link to the path it stands at
 //! ```
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::courier::{Courier, Load, Party, Told};
 use crate::shared::{Core, now};
+use crate::turn::Turns;
 use crate::{ClientError, random};
 
 /// Nodes ask the ledger again at most this often, so a contract that has just grown is not
@@ -37,8 +39,8 @@ pub(crate) struct Volume {
     /// About storage, always: the kind of a contract never changes.
     contract: Arc<Mutex<Contract>>,
     places: Mutex<Places>,
-    /// Held by whoever publishes a head or collects packs.
-    pub(crate) writing: Arc<tokio::sync::Mutex<()>>,
+    /// Whose turn it is to publish a head or to collect packs.
+    pub(crate) turns: Turns,
 }
 
 /// A published state.
@@ -47,6 +49,16 @@ pub(crate) struct Published {
     /// Counter of its head; 0 if there is none yet.
     pub(crate) counter: u64,
     pub(crate) tree: Directory,
+}
+
+/// Whether a state became that of the volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Yes,
+    /// Somebody else was faster.
+    No,
+    /// Somebody else has written since, and it does not show upon what.
+    Perhaps,
 }
 
 impl Volume {
@@ -70,8 +82,9 @@ impl Volume {
         tokio::spawn(grower.run(asked));
         let writer = keys.writer();
         let party = Arc::new(Party { contract: id, writer, keys: Arc::clone(&keys), grow });
-        let (places, writing) = (Mutex::new(places), Arc::default());
-        Ok(Self { id, profile, keys, party, contract, places, writing })
+        let turns = Turns::new(core.cache_dir.as_deref(), id);
+        let places = Mutex::new(places);
+        Ok(Self { id, profile, keys, party, contract, places, turns })
     }
 
     pub(crate) fn contract(&self) -> Contract {
@@ -135,7 +148,7 @@ impl Volume {
         Err(ClientError::Closed)
     }
 
-    /// Makes `tree` the newest state, if `base` still is. `false` if somebody else was faster.
+    /// Makes `tree` the newest state, if `base` still is.
     ///
     /// # Errors
     /// [`ClientError::OutcomeUnknown`] if too few places kept it.
@@ -144,10 +157,10 @@ impl Volume {
         courier: &Courier,
         base: &Published,
         tree: Directory,
-    ) -> Result<bool, ClientError> {
+    ) -> Result<Written, ClientError> {
         let newest = self.read_head(courier).await?;
         if newest.counter != base.counter || newest.tree != base.tree {
-            return Ok(false);
+            return Ok(Written::No);
         }
         let at = Position { contract: self.id, epoch: 0, counter: base.counter + 1 };
         let root = Root { tree, previous: None, created: now() };
@@ -165,9 +178,16 @@ impl Volume {
                     let _ = tokio::time::timeout(Duration::from_millis(500), rest).await;
                     // Two who write the same number at once: the places keep one of them.
                     let newest = self.read_head(courier).await?;
-                    return Ok(newest.counter > at.counter || newest.tree == tree);
+                    return Ok(match newest.counter.cmp(&at.counter) {
+                        _ if newest.tree == tree => Written::Yes,
+                        // Upon this state, or upon that of another who wrote the same number.
+                        Ordering::Greater => Written::Perhaps,
+                        Ordering::Less | Ordering::Equal => Written::No,
+                    });
                 }
-                Told::Event(Event::Failed(MachineError::HeadConflict { .. })) => return Ok(false),
+                Told::Event(Event::Failed(MachineError::HeadConflict { .. })) => {
+                    return Ok(Written::No);
+                }
                 Told::Event(Event::Failed(error)) => return Err(self.failed(error)),
                 _ => {}
             }

@@ -98,3 +98,29 @@ async fn names_are_listed_moved_merged_and_removed_over_all_volumes() {
     client.get(&Wanted::from("/back"), &out, silent()).await.unwrap();
     common::assert_same(&source, &out);
 }
+
+/// Processes of one home, as a script starts them: what was called durable is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_writers_of_one_home_lose_nothing_of_each_other() {
+    let grid = Grid::start(5, Bytes(1 << 30)).await;
+    let place = tempfile::tempdir().unwrap();
+    let cache = place.path().join("cache");
+    let source = place.path().join("file");
+    std::fs::write(&source, random_bytes(1, 20_000)).unwrap();
+    let mut writers = Vec::new();
+    for _ in 0..6 {
+        writers.push(grid.client(1, Some(&cache)).await);
+    }
+    for round in 0..4 {
+        let mut writing = tokio::task::JoinSet::new();
+        for (number, client) in writers.iter().enumerate() {
+            let (client, source) = (client.clone(), source.clone());
+            let to = Some(format!("/{round}-{number}").into_bytes());
+            let options = PutOptions { profile: Some(Profile::Tiny), to };
+            writing.spawn(async move { client.put(&source, options, silent()).await.unwrap() });
+        }
+        writing.join_all().await;
+        let there = writers[0].list(&Wanted::from("/"), None).await.unwrap();
+        assert_eq!(there.len(), 6 * (round + 1), "round {round}");
+    }
+}
