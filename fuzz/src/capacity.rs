@@ -1,5 +1,6 @@
 //! What witnesses and nodes say to each other.
 
+use acre_capacity::chase;
 use acre_capacity::message::{Answer, Ask, Sample, decode_answer, decode_ask};
 use acre_capacity::plot::PlotRules;
 use acre_capacity::puzzle;
@@ -30,8 +31,43 @@ pub(crate) fn answer(data: &[u8]) {
             let claim = puzzle::Claim { task: task.digest(), lanes };
             assert!(puzzle::check(&task, &claim, &Digest([5; 32]), 1, proofs).is_err());
         }
+        Answer::Chased(signed) => {
+            let trail = &signed.trail;
+            let (index, nonce) = (trail.index, trail.nonce);
+            // Its own words, but for the node: nobody has that key.
+            let node = acre_types::NodeId([1; 32]);
+            assert!(signed.verify(node, index, nonce, trail.steps).is_err());
+            assert!(u64::from(trail.gone_steps()) <= 8 * trail.gone.len() as u64);
+        }
+        Answer::Traced(proofs) => refuse_steps(proofs),
         _ => {}
     }
+}
+
+/// Nobody opens the steps of a chase that never was.
+fn refuse_steps(proofs: &chase::StepProofs) {
+    let Ok(probes) = u8::try_from(proofs.len()) else { return };
+    let id = acre_capacity::index::ItemId::Plot(0);
+    let index =
+        acre_capacity::index::Span { first: id, last: id, bytes: 1 << 20, digest: Digest([3; 32]) };
+    let node = acre_types::NodeId([1; 32]);
+    let trail = chase::Trail {
+        node,
+        index: index.digest,
+        nonce: Digest([4; 32]),
+        steps: 16,
+        root: Digest([5; 32]),
+        gone: acre_codec::Blob::new(vec![0xf0, 0x0f]).expect("two bytes"),
+    };
+    let commitment = acre_capacity::message::Commitment {
+        node,
+        epoch: acre_types::Epoch(1),
+        nonce: Digest([2; 32]),
+        index: Some(index),
+        plots: 1 << 20,
+    };
+    let result = chase::check(&commitment, &trail, &Digest([6; 32]), probes, proofs);
+    assert!(result.is_err() || proofs.is_empty());
 }
 
 /// Nobody opens an index that was never committed.

@@ -24,12 +24,13 @@ fn row(name: &str, outcomes: &[Outcome]) {
     let at_once = 100.0 * sum(&|o| o.found_at_once) / sum(&|o| o.cheats);
     let wronged = 100.0 * sum(&|o| o.punished) / sum(&|o| o.honest);
     let count = u64::try_from(outcomes.len()).unwrap();
+    let solid = outcomes.iter().map(|o| o.solid_percent).sum::<u64>() / count;
     let believed = outcomes.iter().map(|o| o.believed_percent).sum::<u64>() / count;
     let last: Option<Vec<u32>> = outcomes.iter().map(|o| o.all_found_after).collect();
     let last = last.and_then(|last| last.into_iter().max());
     let last = last.map_or_else(|| "never".to_owned(), |epochs| format!("epoch {epochs}"));
     println!(
-        "{name:<38} {found:>6.1} %  {at_once:>6.1} %   {last:<9} {believed:>5} %  {wronged:>7.2} %"
+        "{name:<40} {found:>6.1} %  {at_once:>6.1} %   {last:<9} {believed:>5} %  {solid:>5} %  {wronged:>7.2} %"
     );
 }
 
@@ -38,8 +39,8 @@ fn main() {
     println!(
         "4 cheats among 20 honest nodes, 3 witnesses each, 6 visits of 8 samples, {EPOCHS} epochs, {seeds} seeds"
     );
-    println!("{:<38} found in   in the     last one  believed  honest", "cheat");
-    println!("{:<38} an epoch   first      found in  of claim  wronged", "");
+    println!("{:<40} found in   in the     last one  believed  solid    honest", "cheat");
+    println!("{:<40} an epoch   first      found in  of claim  of it    wronged", "");
     for (name, kind) in scenes() {
         let one = |seed| run(Net::new(seed), kind, 4, 20, EPOCHS);
         row(name, &(1..=seeds).map(one).collect::<Vec<_>>());

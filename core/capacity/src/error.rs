@@ -56,6 +56,12 @@ pub enum CapacityError {
         /// The lane.
         lane: u16,
     },
+    /// A step of a chase that does not follow from the one before and from what it read.
+    #[error("step {step} of the chase was not taken as asked")]
+    WrongStep {
+        /// Its number.
+        step: u32,
+    },
     /// There is nothing to open.
     #[error("the index is empty, so no byte of it can be opened")]
     NothingHeld,

@@ -4,10 +4,11 @@ use acre_codec::{Blob, Encode, List};
 use acre_crypto::{Secret, SigningKey};
 use acre_types::{ContractId, Digest, Epoch, PackId};
 
+use crate::chase::{GONE_BYTES_MAX, StepProof, Trail};
 use crate::index::{Index, Item, ItemId, Span};
 use crate::limits::{
-    ANSWER_BYTES_MAX, ASK_BYTES_MAX, HEADER_BYTES_MAX, INDEX_DEPTH_MAX, LANE_BYTES_MIN, LEAF_BYTES,
-    SAMPLES_MAX, TREE_DEPTH_MAX, WALK_STRIDE,
+    ANSWER_BYTES_MAX, ASK_BYTES_MAX, CHASE_PROBES_MAX, CHASE_STEPS_MAX, HEADER_BYTES_MAX,
+    INDEX_DEPTH_MAX, LANE_BYTES_MIN, LEAF_BYTES, SAMPLES_MAX, TREE_DEPTH_MAX, WALK_STRIDE,
 };
 use crate::message::{
     Answer, Ask, Commitment, Opening, Refusal, Sample, decode_answer, decode_ask,
@@ -41,7 +42,27 @@ fn asks() -> Vec<Ask> {
         Ask::Open { index: root().digest, nonce: Digest([7; 32]), samples: 8 },
         Ask::Work(task()),
         Ask::Probe { task: task().digest(), nonce: Digest([8; 32]), probes: 4 },
+        Ask::Chase { index: root().digest, nonce: Digest([9; 32]), steps: 1024 },
+        Ask::Trace { trail: trail().digest(), nonce: Digest([10; 32]), probes: 16 },
     ]
+}
+
+fn trail() -> Trail {
+    Trail {
+        node: key().public().into(),
+        index: root().digest,
+        nonce: Digest([9; 32]),
+        steps: 20,
+        root: Digest([11; 32]),
+        gone: Blob::new(vec![0, 4, 8]).unwrap(),
+    }
+}
+
+fn label(leaf: usize, depth: usize) -> LabelOpening {
+    LabelOpening {
+        leaf: Blob::new(vec![1; leaf]).unwrap(),
+        tree: List::new(vec![Digest([2; 32]); depth]).unwrap(),
+    }
 }
 
 fn commitment(index: Option<Span>) -> Answer {
@@ -64,10 +85,7 @@ fn opening() -> Opening {
 }
 
 fn proof(leaf: usize, depth: usize) -> LaneProof {
-    let opening = || LabelOpening {
-        leaf: Blob::new(vec![1; leaf]).unwrap(),
-        tree: List::new(vec![Digest([2; 32]); depth]).unwrap(),
-    };
+    let opening = || label(leaf, depth);
     let reads = (0..WALK_STRIDE).map(|_| [opening(), opening()]).collect();
     LaneProof {
         label: std::array::from_fn(|_| opening()),
@@ -96,6 +114,11 @@ fn answers() -> Vec<Answer> {
         Answer::Probed(List::new(vec![proof(2, 1)]).unwrap()),
     ];
     answers.extend(refusals.map(Answer::Refused));
+    answers.push(Answer::Chased(trail().sign(&key())));
+    let ends = || std::array::from_fn(|_| label(2, 1));
+    let read = Sample::Opened(Box::new(Opening { header: Blob::default(), ..opening() }));
+    let steps = [read, Sample::Missing].map(|read| StepProof { ends: ends(), read });
+    answers.push(Answer::Traced(List::new(steps.into()).unwrap()));
     answers
 }
 
@@ -135,6 +158,15 @@ fn largest_answers_are_within_the_limit() {
         header: Blob::new(vec![0; HEADER_BYTES_MAX]).unwrap(),
         ..opening()
     };
+    // States of a chase have at most 2 MiB: paths of 12.
+    let read = Opening { header: Blob::default(), ..opening.clone() };
+    let ends = std::array::from_fn(|_| label(LEAF_BYTES, 12));
+    let step = StepProof { ends, read: Sample::Opened(Box::new(read)) };
+    let answer = Answer::Traced(List::new(vec![step; CHASE_PROBES_MAX]).unwrap());
+    assert!(decode_answer(&acre_codec::encode(&answer)).is_ok());
+    let gone = Blob::new(vec![255; GONE_BYTES_MAX]).unwrap();
+    let trail = Trail { gone, steps: CHASE_STEPS_MAX, ..trail() };
+    assert!(decode_answer(&acre_codec::encode(&Answer::Chased(trail.sign(&key())))).is_ok());
     let samples = vec![Sample::Opened(Box::new(opening)); SAMPLES_MAX];
     let answer = Answer::Opened(List::new(samples).unwrap());
     assert!(decode_answer(&acre_codec::encode(&answer)).is_ok());

@@ -4,7 +4,7 @@
 //! back at random. Sold space is shown by random leaves of the shards themselves. Both stand in one
 //! [`index`], a sum tree to which the node commits before it learns which bytes are asked; a leaf
 //! and its path in BLAKE3's own tree ([`tree`]) are the answer. Cores and memory are shown by a
-//! timed [`puzzle`]. [`duty`] is the witness: a machine that asks at times nobody else can foresee
+//! timed [`puzzle`], and how fast storage is by a timed [`chase`] through it. [`duty`] is the witness: a machine that asks at times nobody else can foresee
 //! and ends in one [`duty::Report`] an epoch. The protocol, its figures and what it does not prevent are in
 //! `docs/protocols/witnesses.md`.
 //!
@@ -22,6 +22,7 @@
     )
 )]
 
+pub mod chase;
 mod draw;
 pub mod duty;
 mod error;

@@ -49,6 +49,11 @@ pub const WALK_STRIDE: u32 = 8;
 /// Most probes of one answer: each has about 30 KiB.
 pub const PROBES_MAX: usize = 8;
 
+/// Most steps of a chase: its states then take 2 MiB.
+pub const CHASE_STEPS_MAX: u32 = 1 << 16;
+/// Most probes of a chase: each has less than 9 KiB, as headers are left out.
+pub const CHASE_PROBES_MAX: usize = 32;
+
 /// Most nodes that one witness has to do with in an epoch.
 pub const DUTIES_MAX: usize = 16;
 /// Most visits to one node in an epoch.
@@ -75,4 +80,6 @@ const _: () = assert!(LANE_BYTES_MIN.is_power_of_two() && LANE_BYTES_MAX.is_powe
 const _: () = assert!(WALK_STEPS_MAX.is_multiple_of(WALK_STRIDE));
 const _: () = assert!(SAMPLES_MAX * (HEADER_BYTES_MAX + 8 * 1024) <= ANSWER_BYTES_MAX);
 const _: () = assert!(PROBES_MAX * 40 * 1024 <= ANSWER_BYTES_MAX);
+const _: () = assert!(CHASE_PROBES_MAX * 9 * 1024 <= ANSWER_BYTES_MAX);
+const _: () = assert!(CHASE_STEPS_MAX.is_multiple_of(8));
 const _: () = assert!(ITEMS_MAX == 1 << INDEX_DEPTH_MAX);

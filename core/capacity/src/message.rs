@@ -10,6 +10,10 @@
 //!                                       <-  Worked: roots of each lane, signed
 //!   Probe { task, nonce, probes }       ->
 //!                                       <-  Probed: labels and steps that were drawn
+//!   Chase { index, nonce, steps }       ->
+//!                                       <-  Chased: where the reads ended, signed
+//!   Trace { trail, nonce, probes }      ->
+//!                                       <-  Traced: steps that were drawn, with what they read
 //! ```
 //! A nonce is drawn after the answer that it samples, by a witness who alone knows what it is drawn
 //! from. What a node signs, a witness may show to anyone.
@@ -19,6 +23,7 @@ use acre_crypto::{Domain, SigningKey};
 use acre_types::{Digest, Epoch, NodeId, Signature};
 
 use crate::CapacityError;
+use crate::chase::{SignedTrail, StepProofs};
 use crate::draw::{below, bits};
 use crate::index::{IndexPath, Item, Span};
 use crate::limits::{ANSWER_BYTES_MAX, ASK_BYTES_MAX, HEADER_BYTES_MAX, LEAF_BYTES, SAMPLES_MAX};
@@ -56,6 +61,24 @@ pub enum Ask {
         /// From which the parts are drawn.
         nonce: Digest,
         /// How many.
+        probes: u8,
+    },
+    /// To read one leaf after the other, as each tells where the next stands.
+    Chase {
+        /// [`Span::digest`] of the index that was committed.
+        index: Digest,
+        /// Where it begins.
+        nonce: Digest,
+        /// How many, up to [`crate::limits::CHASE_STEPS_MAX`].
+        steps: u32,
+    },
+    /// To show steps of a chase.
+    Trace {
+        /// [`crate::chase::Trail::digest`] of what it ended in.
+        trail: Digest,
+        /// From which the steps are drawn.
+        nonce: Digest,
+        /// How many, up to [`crate::limits::CHASE_PROBES_MAX`].
         probes: u8,
     },
 }
@@ -156,7 +179,7 @@ pub enum Refusal {
     Unknown,
     /// Asked more often than the rules need.
     TooOften,
-    /// At work on another puzzle or for its tenants.
+    /// At work on another puzzle or chase, or for its tenants.
     Busy,
     /// The question could not be read.
     Malformed,
@@ -177,6 +200,10 @@ pub enum Answer {
     Probed(LaneProofs),
     /// To any.
     Refused(Refusal),
+    /// To [`Ask::Chase`].
+    Chased(SignedTrail),
+    /// To [`Ask::Trace`], in the order drawn.
+    Traced(StepProofs),
 }
 
 /// The `sample`-th position that `nonce` draws from an index of `bytes` > 0.

@@ -4,7 +4,7 @@ use acre_codec::Blob;
 use acre_types::{ContractId, Digest, PackId};
 
 use crate::CapacityError;
-use crate::index::{Found, Index, ItemId};
+use crate::index::{Found, Index, Item, ItemId};
 use crate::limits::{GROUP, GROUP_BYTES, LEAF, LEAF_BYTES, SAMPLES_MAX};
 use crate::message::{Opening, Sample, Samples, position};
 use crate::tree;
@@ -34,6 +34,45 @@ pub trait Holdings {
     /// # Errors
     /// [`CapacityError::Read`].
     fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError>;
+    /// Fills `into` from the body of a shard. Whoever can do so without reading all of it should: a
+    /// chase is timed.
+    ///
+    /// # Errors
+    /// [`CapacityError::Read`].
+    fn part(
+        &self,
+        contract: ContractId,
+        pack: PackId,
+        index: u8,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), CapacityError> {
+        let shard = self.shard(contract, pack, index)?;
+        let rest = usize::try_from(offset).ok().and_then(|offset| shard.body.get(offset..));
+        let part = rest.and_then(|rest| rest.get(..into.len()));
+        let missing = CapacityError::Malformed { reason: "a shorter shard than indexed" };
+        into.copy_from_slice(part.ok_or(missing)?);
+        Ok(())
+    }
+}
+
+/// Reads leaf `number` of an item, and nothing else, into `into`; says how long it is.
+pub(crate) fn leaf(
+    item: &Item,
+    number: u64,
+    holdings: &dyn Holdings,
+    into: &mut [u8; LEAF_BYTES],
+) -> Result<usize, CapacityError> {
+    let length = tree::leaf_bytes(item.bytes, number);
+    let offset = number.saturating_mul(LEAF.get());
+    let into = into.get_mut(..length).expect("no leaf is longer than the longest");
+    match item.id {
+        ItemId::Plot(region) => holdings.plot(region, offset, into)?,
+        ItemId::Shard { contract, pack, index } => {
+            holdings.part(contract, pack, index, offset, into)?;
+        }
+    }
+    Ok(length)
 }
 
 /// Opens what `nonce` draws from `index`. What cannot be read is [`Sample::Missing`].
@@ -50,12 +89,14 @@ pub fn open(
         return Err(CapacityError::Malformed { reason: "more samples than one answer has" });
     }
     let root = index.root().ok_or(CapacityError::NothingHeld)?;
-    let sample = |number: u8| {
-        let found = index.find(position(&root, nonce, u64::from(number)));
-        let opening = found.and_then(|found| opening(found, holdings).ok());
-        opening.map_or(Sample::Missing, |opening| Sample::Opened(Box::new(opening)))
-    };
+    let sample = |number: u8| sample(index, holdings, position(&root, nonce, u64::from(number)));
     Ok(Samples::new((0..samples).map(sample).collect()).expect("counted just now"))
+}
+
+/// Opens what stands at one position of `index`, if it can be read.
+pub(crate) fn sample(index: &Index, holdings: &dyn Holdings, position: u64) -> Sample {
+    let opening = index.find(position).and_then(|found| opening(found, holdings).ok());
+    opening.map_or(Sample::Missing, |opening| Sample::Opened(Box::new(opening)))
 }
 
 fn opening(found: Found, holdings: &dyn Holdings) -> Result<Opening, CapacityError> {

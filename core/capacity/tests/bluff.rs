@@ -3,14 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acre_capacity::CapacityError;
+use acre_capacity::chase::{ChaseRules, Walk, Walked};
 use acre_capacity::duty::{Duty, In, Out, Plan, Rules, Verdict, Witness, WorkRules};
 use acre_capacity::index::{Index, Item, ItemId};
 use acre_capacity::limits::{LANE_BYTES_MIN, REGION_BYTES_MIN};
 use acre_capacity::message::{Answer, Ask, Commitment, Refusal};
-use acre_capacity::plot::PlotRules;
+use acre_capacity::plot::{PlotRules, Progress};
 use acre_capacity::prove::{Holdings, Shard, open};
 use acre_capacity::puzzle::LaneRules;
 use acre_capacity::verify::HeaderCheck;
@@ -31,6 +34,7 @@ fn rules() -> Rules {
         retry: Duration::from_secs(1),
         rebuild_every: 1000,
         work: WorkRules { lane, every: 1000, probes: 1, par, memory_scale: 1 },
+        chase: ChaseRules { steps: 64, probes: 4, solid: par, spinning: par },
     }
 }
 
@@ -38,7 +42,8 @@ fn rules() -> Rules {
 struct Bluffer {
     key: SigningKey,
     body: Vec<u8>,
-    index: Index,
+    index: Arc<Index>,
+    walked: RefCell<Option<Walked>>,
 }
 
 impl Bluffer {
@@ -61,7 +66,8 @@ impl Bluffer {
             }));
         }
         let key = SigningKey::from_seed(Secret::new([5; 32]));
-        Self { key, body, index: Index::build(items).unwrap() }
+        let index = Arc::new(Index::build(items).unwrap());
+        Self { key, body, index, walked: RefCell::default() }
     }
 
     fn id(&self) -> NodeId {
@@ -78,6 +84,18 @@ impl Bluffer {
             }
             Ask::Open { nonce, samples, .. } => {
                 Answer::Opened(open(&self.index, self, nonce, *samples).unwrap())
+            }
+            Ask::Chase { nonce, steps, .. } => {
+                let mut walk = Walk::new(Arc::clone(&self.index), *nonce, *steps).unwrap();
+                while walk.step(self) == Progress::More {}
+                let walked = walk.finish(self.id()).unwrap();
+                let trail = walked.trail().clone().sign(&self.key);
+                *self.walked.borrow_mut() = Some(walked);
+                Answer::Chased(trail)
+            }
+            Ask::Trace { nonce, probes, .. } => {
+                let walked = self.walked.borrow();
+                Answer::Traced(walked.as_ref().unwrap().prove(self, nonce, *probes).unwrap())
             }
             Ask::Work(_) | Ask::Probe { .. } => Answer::Refused(Refusal::Busy),
         }

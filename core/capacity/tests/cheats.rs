@@ -44,11 +44,41 @@ fn neighbour_beyond_the_deadline_is_found_in_the_first_epoch() {
 }
 
 #[test]
-fn neighbour_within_the_deadline_is_not_found() {
-    // Stated in docs/protocols/witnesses.md: this is what a deadline cannot see.
-    let kind = Behaviour::Neighbour { round_trip: MS(100) };
-    let outcome = run(Net::new(1), kind, 4, 8, 3);
-    assert_eq!(outcome.found, 0, "{outcome:?}");
+fn reads_that_wait_for_each_other_tell_a_slow_disk_and_a_neighbour() {
+    // Within the deadline of samples, both.
+    is_found_within(1, Behaviour::SlowDisk { read: MS(150) });
+    is_found_within(1, Behaviour::Neighbour { round_trip: MS(100) });
+}
+
+#[test]
+fn chase_that_is_made_up_in_part_is_found() {
+    is_found_within(1, Behaviour::Skipper { read: MS(100), percent: 65 });
+    is_found_within(1, Behaviour::Skipper { read: MS(8), percent: 90 });
+    // One try shows a tenth with 1 - 0.9^16 = 81 %, and what is false has no other; two of three
+    // witnesses must: 91 % an epoch.
+    is_found_within(3, Behaviour::Skipper { read: MS(10), percent: 10 });
+}
+
+#[test]
+fn neighbour_that_chases_itself_is_not_found() {
+    // Stated in docs/protocols/witnesses.md: it is as good as the node.
+    let outcome = run(Net::new(1), Behaviour::Walker { round_trip: MS(100) }, 4, 8, 2);
+    assert_eq!((outcome.found, outcome.solid_percent), (0, 100), "{outcome:?}");
+}
+
+#[test]
+fn honest_disk_is_solid_or_spinning_and_never_wronged() {
+    for (kind, solid) in [
+        (Behaviour::Honest, 100),
+        (Behaviour::Spinning { read: MS(8) }, 0),
+        (Behaviour::Seller, 100),
+        (Behaviour::Forgetful, 100),
+    ] {
+        let outcome = run(Net::new(3), kind, 4, 8, 2);
+        assert_eq!((outcome.found, outcome.punished), (0, 0), "{kind:?}: {outcome:?}");
+        let shown = (outcome.believed_percent, outcome.solid_percent);
+        assert_eq!(shown, (100, solid), "{kind:?}: {outcome:?}");
+    }
 }
 
 #[test]

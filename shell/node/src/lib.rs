@@ -7,6 +7,7 @@
 //! it is judged is `acre_capacity`'s. Storage is `acre_disk`, calls come through `acre_net`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests"))]
 
+mod chase;
 mod contracts;
 mod decline;
 mod error;

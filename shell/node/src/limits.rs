@@ -58,6 +58,11 @@ pub(crate) const INDEXES_KEPT: usize = 4;
 /// Questions of each kind that a witness may ask in one epoch, for each visit of the rules: each
 /// may come twice, and two epochs may overlap.
 pub(crate) const ASKS_A_VISIT: u32 = 4;
+/// A chase that takes so many times as long as the slowest that counts is given up: nobody waits for it.
+pub(crate) const CHASE_GIVES_UP: u32 = 2;
+/// Longest rest between two reads of a chase while tenants ask for shards: a read of a disk that spins,
+/// when others wait for it as well.
+pub(crate) const CHASE_REST_MAX: Duration = Duration::from_millis(40);
 /// A node that has not heard of an epoch yet waits this long for the ledger before it says that it
 /// does not know the witness.
 pub(crate) const EPOCH_WAIT: Duration = Duration::from_millis(800);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use acre_capacity::CapacityError;
+use acre_capacity::chase::SignedTrail;
 use acre_capacity::duty::Rules;
 use acre_capacity::index::{Index, Item, ItemId};
 use acre_capacity::message::{Answer, Ask, Commitment, Refusal, decode_ask};
@@ -21,6 +22,7 @@ use acre_store::shard::{ShardHeader, ShardId};
 use acre_types::{ContractId, Digest, Epoch, NodeId, PackId, Profile, PublicKey};
 use tokio::sync::watch;
 
+use crate::chase::Chases;
 use crate::inventory::{Meaning, meaning, shard_key};
 use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT};
 use crate::metrics::Counters;
@@ -77,7 +79,8 @@ pub(crate) struct Prover {
     solving: tokio::sync::Mutex<()>,
     counters: Arc<Counters>,
     /// Questions of each witness in the epoch that runs.
-    asked: Mutex<(Epoch, BTreeMap<NodeId, [u32; 4]>)>,
+    asked: Mutex<(Epoch, BTreeMap<NodeId, [u32; 6]>)>,
+    chases: Chases,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,6 +108,7 @@ impl Prover {
             solving: tokio::sync::Mutex::default(),
             counters,
             asked: Mutex::default(),
+            chases: Chases::default(),
         }
     }
 
@@ -130,6 +134,8 @@ impl Prover {
             Ask::Open { .. } => (None, 1),
             Ask::Work(task) => (Some(task.epoch), 2),
             Ask::Probe { .. } => (None, 3),
+            Ask::Chase { .. } => (None, 4),
+            Ask::Trace { .. } => (None, 5),
         };
         self.admit(who, epoch).await?;
         self.count(who, kind)?;
@@ -147,6 +153,15 @@ impl Prover {
                     solved.filter(|(known, _)| known.digest() == task).ok_or(Refusal::Unknown)?;
                 let prove = move || puzzle::prove(&known, &lanes, &nonce, probes);
                 blocking(move || prove().map_err(|_| Refusal::Malformed)).await.map(Answer::Probed)
+            }
+            Ask::Chase { index, nonce, steps } => {
+                blocking(move || self.chase(who, &index, nonce, steps)).await.map(Answer::Chased)
+            }
+            Ask::Trace { trail, nonce, probes } => {
+                let walked = self.chases.find(who, &trail).ok_or(Refusal::Unknown)?;
+                blocking(move || walked.prove(&*self, &nonce, probes).map_err(failed))
+                    .await
+                    .map(Answer::Traced)
             }
         }
     }
@@ -179,7 +194,12 @@ impl Prover {
             *asked = (epoch, BTreeMap::new());
         }
         let visits = u32::from(self.rules.visits);
-        let most = if kind < 2 { visits * ASKS_A_VISIT } else { ASKS_A_VISIT };
+        let most = match kind {
+            0 | 1 => visits * ASKS_A_VISIT,
+            // Each chase may be probed twice.
+            5 => 2 * ASKS_A_VISIT,
+            _ => ASKS_A_VISIT,
+        };
         let count = &mut asked.1.entry(who).or_default()[kind];
         *count += 1;
         if *count > most { Err(Refusal::TooOften) } else { Ok(()) }
@@ -247,10 +267,31 @@ impl Prover {
         nonce: &Digest,
         samples: u8,
     ) -> Result<acre_capacity::message::Samples, Refusal> {
+        open(&*self.kept(index)?, self, nonce, samples).map_err(failed)
+    }
+
+    /// An index that was committed to not long ago.
+    fn kept(&self, index: &Digest) -> Result<Arc<Index>, Refusal> {
         let known = |kept: &&Kept| kept.index.root().is_some_and(|root| root.digest == *index);
-        let index = lock(&self.indexes).iter().rev().find(known).map(|k| Arc::clone(&k.index));
-        let index = index.ok_or(Refusal::Unknown)?;
-        open(&index, self, nonce, samples).map_err(failed)
+        let found = lock(&self.indexes).iter().rev().find(known).map(|k| Arc::clone(&k.index));
+        found.ok_or(Refusal::Unknown)
+    }
+
+    fn chase(
+        &self,
+        who: NodeId,
+        index: &Digest,
+        nonce: Digest,
+        steps: u32,
+    ) -> Result<SignedTrail, Refusal> {
+        let (index, node) = (self.kept(index)?, NodeId::from(self.key.public()));
+        let is_busy = || self.shelf.is_busy();
+        let asked = (index, nonce, steps);
+        let walked = self.chases.run(&self.rules.chase, asked, self, &is_busy, node)?;
+        let trail = walked.trail().clone().sign(&self.key);
+        let audience = self.audience.borrow().clone();
+        self.chases.keep(who, walked, |witness| audience.knows(witness));
+        Ok(trail)
     }
 
     /// Solves a puzzle with all cores, unless another one is being solved.
@@ -325,14 +366,44 @@ impl Holdings for Prover {
 
     fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError> {
         let item = ItemId::Shard { contract, pack, index };
-        let wrong = |reason: String| CapacityError::Read { item, reason };
-        // Any profile with enough shards names the position.
-        let widest = Profile::ALL.into_iter().max_by_key(|profile| profile.shards());
-        let position = widest.and_then(|profile| profile.shard(usize::from(index)).ok());
-        let position = position.ok_or_else(|| wrong("no such position".to_owned()))?;
-        let key = shard_key(contract, ShardId { pack, index: position });
-        let record = self.shelf.log().get(&key).map_err(|error| wrong(error.to_string()))?;
-        let record = record.ok_or_else(|| wrong("it is gone".to_owned()))?;
+        let record = self.shelf.log().get(&key_of(item, contract, pack, index)?);
+        let record = record.map_err(|error| unread(item, error.to_string()))?;
+        let record = record.ok_or_else(|| unread(item, "it is gone".to_owned()))?;
         Ok(Shard { header: record.header.to_vec(), body: record.body.to_vec() })
     }
+
+    fn part(
+        &self,
+        contract: ContractId,
+        pack: PackId,
+        index: u8,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), CapacityError> {
+        let item = ItemId::Shard { contract, pack, index };
+        let key = key_of(item, contract, pack, index)?;
+        let part = self.shelf.log().get_range(&key, offset, into.len() as u64);
+        let part = part.map_err(|error| unread(item, error.to_string()))?;
+        let part = part.filter(|part| part.len() == into.len());
+        into.copy_from_slice(&part.ok_or_else(|| unread(item, "it is gone".to_owned()))?);
+        Ok(())
+    }
+}
+
+fn unread(item: ItemId, reason: String) -> CapacityError {
+    CapacityError::Read { item, reason }
+}
+
+/// Where a shard stands in the log.
+fn key_of(
+    item: ItemId,
+    contract: ContractId,
+    pack: PackId,
+    index: u8,
+) -> Result<Key, CapacityError> {
+    // Any profile with enough shards names the position.
+    let widest = Profile::ALL.into_iter().max_by_key(|profile| profile.shards());
+    let position = widest.and_then(|profile| profile.shard(usize::from(index)).ok());
+    let position = position.ok_or_else(|| unread(item, "no such position".to_owned()))?;
+    Ok(shard_key(contract, ShardId { pack, index: position }))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use acre_capacity::chase::ChaseRules;
 use acre_capacity::duty::{Rules, WorkRules};
 use acre_capacity::limits::VISITS_MAX;
 use acre_capacity::plot::PlotRules;
@@ -18,6 +19,7 @@ pub(crate) fn rules(grid: &CapacityRules) -> Rules {
     let epoch = Duration::from_millis(grid.epoch_ms);
     let PlotParams { region_bytes, layers, samples, rebuild_every } = grid.plots;
     let PuzzleParams { lane_bytes, steps, probes, par_ms, memory_scale, .. } = grid.puzzle;
+    let chase = grid.chase;
     Rules {
         plot: PlotRules { region_bytes, layers },
         visits,
@@ -31,6 +33,12 @@ pub(crate) fn rules(grid: &CapacityRules) -> Rules {
             probes,
             par: Duration::from_millis(par_ms.into()),
             memory_scale,
+        },
+        chase: ChaseRules {
+            steps: chase.steps,
+            probes: chase.probes,
+            solid: Duration::from_micros(chase.solid_us.into()),
+            spinning: Duration::from_micros(chase.spinning_us.into()),
         },
     }
 }
@@ -61,6 +69,8 @@ mod tests {
         assert!(u64::from(limits::WALK_STEPS_MAX) >= ledger::PUZZLE_STEPS_MAX);
         assert!(limits::SAMPLES_MAX as u64 >= ledger::SAMPLES_MAX);
         assert!(limits::PROBES_MAX as u64 >= ledger::PROBES_MAX);
+        assert!(u64::from(limits::CHASE_STEPS_MAX) >= ledger::CHASE_STEPS_MAX);
+        assert!(limits::CHASE_PROBES_MAX as u64 >= ledger::PROBES_MAX);
         assert!(u64::from(limits::LAYERS_MAX) >= ledger::PLOT_LAYERS_MAX);
     }
 }

@@ -382,8 +382,8 @@ fn pause(state: &EpochState) -> Duration {
 fn verdict(found: &acre_capacity::duty::Verdict) -> Verdict {
     let measured = Capacity { storage: found.storage, cores: found.cores, memory: found.memory };
     let failures = Failures { late: found.late, missing: found.missing, wrong: found.wrong };
-    let (asked, answered, sold) = (found.asked, found.answered, found.sold);
-    let solid = Bytes(0);
+    let (asked, answered) = (found.asked, found.answered);
+    let (sold, solid) = (found.sold, found.solid);
     let finding = Finding { asked, answered, measured, sold, solid, failures };
     Verdict { node: found.node, finding }
 }

@@ -32,7 +32,7 @@ async fn holders_are_verified_and_cheats_are_found() {
     }
     for node in &nodes {
         let seen = grid.until(node.id(), "verified", |node| {
-            node.verified.storage == PLOTTED && node.verified.cores == 1
+            node.verified.storage == PLOTTED && node.verified.cores == 1 && node.solid == PLOTTED
         });
         let seen = seen.await;
         assert_eq!(seen.verified.memory, Bytes(1 << 30), "a lane stands for all of it");

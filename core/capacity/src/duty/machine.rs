@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use acre_types::{Digest, Machine, NodeId, Tick};
 
+use super::chasing::Fault;
 use super::visit::{Charge, Phase, Question, Rebuild, Try};
 use super::{Call, In, Out, Plan, Report, Rules};
 use crate::CapacityError;
@@ -15,6 +16,8 @@ use crate::verify::HeaderCheck;
 /// A late answer is waited for this many times as long as one in time, so that "slow" can be told
 /// from "gone".
 const PATIENCE: u32 = 3;
+/// A chase that is too slow is waited for this many times as long as the slowest that counts.
+const CHASE_PATIENCE: u32 = 2;
 /// A puzzle is waited for this many times par.
 const WORK_PATIENCE: u32 = 8;
 
@@ -51,7 +54,7 @@ impl Witness {
     }
 
     fn begin(&mut self, now: Tick, plan: Plan) {
-        self.report();
+        self.report(now);
         for duty in plan.duties() {
             self.charges.insert(duty.node, Charge::new(*duty, &plan, &self.rules, now));
         }
@@ -59,8 +62,9 @@ impl Witness {
     }
 
     /// Ends the epoch, whatever is still awaited.
-    fn report(&mut self) {
-        let charges = std::mem::take(&mut self.charges);
+    fn report(&mut self, now: Tick) {
+        let mut charges = std::mem::take(&mut self.charges);
+        charges.values_mut().for_each(|charge| charge.end_chase(now, &self.rules));
         self.calls.clear();
         self.rebuilds.clear();
         let Some(plan) = self.plan.take() else { return };
@@ -89,6 +93,18 @@ impl Witness {
                 let ask = Ask::Probe { task: task.digest(), nonce, probes: work.probes };
                 (ask, answer.saturating_mul(PATIENCE))
             }
+            Question::Chase { commitment } => {
+                let index = commitment.index.as_ref().map_or(Digest([0; 32]), |span| span.digest);
+                let steps = self.rules.chase.steps;
+                let slowest = self.rules.chase.slowest().saturating_mul(CHASE_PATIENCE);
+                (Ask::Chase { index, nonce, steps }, slowest.saturating_add(answer))
+            }
+            Question::Trace { trail, nonce, .. } => {
+                // The same nonce at each try: a node cannot draw again by saying nothing.
+                let (nonce, probes) = (*nonce, self.rules.chase.probes);
+                let ask = Ask::Trace { trail: trail.digest(), nonce, probes };
+                (ask, answer.saturating_mul(PATIENCE))
+            }
         };
         charge.phase = Phase::Waiting { call, sent: now, nonce, tried, question };
         self.calls.insert(call, node);
@@ -108,8 +124,12 @@ impl Witness {
                     charge.task(&self.rules).map(|task| Question::Work { task })
                 }
             }
-            After::Samples => charge.task(&self.rules).map(|task| Question::Work { task }),
-            After::Work(question) => Some(question),
+            After::Samples(commitment) => {
+                let chase = charge.chase(&commitment);
+                chase.or_else(|| charge.task(&self.rules).map(|task| Question::Work { task }))
+            }
+            After::Chase => charge.task(&self.rules).map(|task| Question::Work { task }),
+            After::First(question) => Some(question),
         };
         if let Some(question) = question {
             self.ask(now, node, question, Try::First);
@@ -122,7 +142,10 @@ impl Witness {
         let until = now.after(self.rules.retry);
         let Some(charge) = self.charges.get_mut(&node) else { return };
         match (&question, tried) {
-            (Question::Commitment | Question::Samples { .. }, Try::First) => {
+            (
+                Question::Commitment | Question::Samples { .. } | Question::Trace { .. },
+                Try::First,
+            ) => {
                 charge.phase = Phase::Pausing { until, question };
             }
             (Question::Commitment, Try::Second) => charge.phase = Phase::Idle,
@@ -132,7 +155,12 @@ impl Witness {
                     Why::Gone => charge.missing(),
                 }
                 charge.not_sampled(&self.rules, commitment, &nonce);
-                self.go_on(now, node, After::Samples);
+                let commitment = commitment.clone();
+                self.go_on(now, node, After::Samples(commitment));
+            }
+            (Question::Chase { .. }, _) | (Question::Trace { .. }, Try::Second) => {
+                charge.chase_failed(Fault::Missing);
+                self.go_on(now, node, After::Chase);
             }
             (Question::Work { .. } | Question::Proofs { .. }, _) => {
                 charge.missing();
@@ -163,7 +191,19 @@ impl Witness {
                 if let Some(rebuild) = rebuild {
                     self.rebuild(node, &rebuild);
                 }
-                self.go_on(now, node, After::Samples);
+                self.go_on(now, node, After::Samples(commitment));
+            }
+            (Question::Chase { commitment }, Answer::Chased(signed)) => {
+                let (rules, asked) = (self.rules, (commitment, nonce));
+                let Some(charge) = self.charges.get_mut(&node) else { return };
+                let trace = charge.chased(&rules, asked, took, signed);
+                self.go_on(now, node, trace.map_or(After::Chase, After::First));
+            }
+            (Question::Trace { commitment, trail, class, nonce }, Answer::Traced(proofs)) => {
+                let rules = self.rules;
+                let Some(charge) = self.charges.get_mut(&node) else { return };
+                charge.traced(&rules, (&commitment, &trail), (class, &nonce), &proofs);
+                self.go_on(now, node, After::Chase);
             }
             (Question::Work { task }, Answer::Worked(signed)) => {
                 let Some(charge) = self.charges.get_mut(&node) else { return };
@@ -175,7 +215,7 @@ impl Witness {
                 let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 charge.solved(&self.rules, &task, micros);
                 let question = Question::Proofs { task, claim: signed.claim };
-                self.go_on(now, node, After::Work(question));
+                self.go_on(now, node, After::First(question));
             }
             (Question::Proofs { task, claim }, Answer::Probed(proofs)) => {
                 let probes = self.rules.work.probes;
@@ -258,8 +298,10 @@ struct Waiting {
 /// What part of a visit went well.
 enum After {
     Commitment(crate::message::Commitment),
-    Samples,
-    Work(Question),
+    Samples(crate::message::Commitment),
+    Chase,
+    /// A part of which this is the rest.
+    First(Question),
 }
 
 /// How a question failed.
@@ -300,7 +342,7 @@ impl Machine for Witness {
 
     fn wake(&mut self, now: Tick) {
         if self.plan.as_ref().is_some_and(|plan| plan.ends <= now) {
-            return self.report();
+            return self.report(now);
         }
         let is_due = |charge: &Charge| charge.deadline().is_some_and(|deadline| deadline <= now);
         let due: Vec<NodeId> = (self.charges.iter())

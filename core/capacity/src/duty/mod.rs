@@ -1,7 +1,7 @@
 //! The witness: visits the nodes it was assigned, and ends each epoch in one report.
 //!
-//! A *visit* is one conversation with one node: commit, open, and once an epoch also a puzzle; see
-//! [`crate::message`]. When visits happen and what they draw comes from a secret that only the
+//! A *visit* is one conversation with one node: commit, open, and once an epoch also a chase and a
+//! puzzle; see [`crate::message`]. When visits happen and what they draw comes from a secret that only the
 //! witness has (a shell takes its signature over the epoch's seed, so that it cannot be chosen), so
 //! a node cannot be there just then and cannot fetch just that.
 //!
@@ -14,11 +14,16 @@
 //! | a sample missing, or the request refused or lost twice | `missing`, not held |
 //! | a sample or signature that proves something else | `wrong`, not held |
 //! | a region whose root is not what its key gives | `wrong`, and no plot counts in this epoch |
+//! | a chase that is too slow, twice | `late`, and no storage counts in this epoch |
+//! | a chase that is not answered or not shown, twice | `missing`, and no storage counts |
+//! | a chase whose steps were not taken as asked | `wrong`, and no storage counts |
+//! | more steps of a chase gone than may be, twice | `missing`, and that share of the storage does not count |
 //!
 //! Storage is plots and shards, each on its own: the least that was committed in the epoch, less the
 //! share of its samples that was not held. Of shards never more counts than contracts have reserved,
 //! so bytes that nobody pays for are worth nothing, however well they open.
 
+mod chasing;
 mod machine;
 mod schedule;
 mod verdict;
@@ -29,6 +34,7 @@ use std::time::Duration;
 use acre_types::{Bytes, Digest, Epoch, NodeId, Tick};
 
 use crate::CapacityError;
+use crate::chase::ChaseRules;
 use crate::limits::{DUTIES_MAX, PROBES_MAX, SAMPLES_MAX, VISITS_MAX};
 use crate::message::{Answer, Ask};
 use crate::plot::PlotRules;
@@ -75,6 +81,8 @@ pub struct Rules {
     pub rebuild_every: u16,
     /// The puzzle.
     pub work: WorkRules,
+    /// The chase.
+    pub chase: ChaseRules,
 }
 
 impl Rules {
@@ -83,6 +91,7 @@ impl Rules {
     pub fn check(&self) -> Result<(), CapacityError> {
         self.plot.check()?;
         self.work.lane.check()?;
+        self.chase.check()?;
         let wrong = |reason| Err(CapacityError::Rules { reason });
         if !(1..=VISITS_MAX).contains(&self.visits) {
             return wrong("visits must be from 1 to 32");

@@ -15,6 +15,8 @@ pub struct Verdict {
     pub storage: Bytes,
     /// Shards of this.
     pub sold: Bytes,
+    /// What of the storage answered a chase as fast as a disk without moving parts: all or nothing.
+    pub solid: Bytes,
     /// Cores that worked at once.
     pub cores: u32,
     /// Memory that was used at once.

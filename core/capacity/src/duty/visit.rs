@@ -2,7 +2,9 @@
 
 use acre_types::{Bytes, Digest, Epoch, Tick};
 
+use super::chasing::Chasing;
 use super::{Call, Duty, Plan, Rules, Verdict, schedule};
+use crate::chase::{Class, Trail};
 use crate::index::ItemId;
 use crate::limits::{LANE_BYTES_MIN, LANES_MAX};
 use crate::message::{Commitment, Sample, Samples, position};
@@ -26,6 +28,8 @@ pub(super) enum Question {
     Samples { commitment: Commitment },
     Work { task: Task },
     Proofs { task: Task, claim: Claim },
+    Chase { commitment: Commitment },
+    Trace { commitment: Commitment, trail: Trail, class: Class, nonce: Digest },
 }
 
 /// What a visit is doing.
@@ -65,6 +69,7 @@ pub(super) struct Charge {
     rebuild_visit: usize,
     nonces: u64,
     pub(super) phase: Phase,
+    pub(super) chasing: Chasing,
     found: Found,
 }
 
@@ -137,10 +142,12 @@ impl Charge {
         let work_visit = if has_work { which("acre 2026-11 witness work at") } else { usize::MAX };
         let rebuild_visit =
             if has_rebuild { which("acre 2026-11 witness rebuild at") } else { usize::MAX };
+        let chasing = Chasing::new(plan, &duty, visits.len());
         Self {
             duty,
             epoch,
             secret,
+            chasing,
             visits,
             visit: 0,
             work_visit,
@@ -171,7 +178,7 @@ impl Charge {
     }
 
     /// The visit that runs has this number.
-    fn running(&self) -> usize {
+    pub(super) fn running(&self) -> usize {
         self.visit.saturating_sub(1)
     }
 
@@ -318,22 +325,26 @@ impl Charge {
             }
             _ => kind.shown(),
         };
-        let plots = if found.is_forged.is_some() { 0 } else { shown(&found.plots) };
-        (plots, shown(&found.shards))
+        let held = |kind: &Kind| self.chasing.held(shown(kind), kind.least.unwrap_or(0));
+        let plots = if found.is_forged.is_some() { 0 } else { held(&found.plots) };
+        (plots, held(&found.shards))
     }
 
     /// What is to be said of the node; `None` if it was never visited.
     pub(super) fn verdict(&self) -> Option<Verdict> {
         let found = &self.found;
         let (plots, sold) = self.storage();
+        let storage = plots.saturating_add(sold);
+        let solid = if self.chasing.is_solid() { storage } else { 0 };
         let known = if found.answered > 0 { self.duty.proven } else { (0, Bytes(0)) };
         let (cores, memory) = found.work.unwrap_or(known);
-        (found.asked > 0).then(|| Verdict {
+        (found.asked > 0).then_some(Verdict {
             node: self.duty.node,
             asked: found.asked,
             answered: found.answered,
-            storage: Bytes(plots.saturating_add(sold)),
+            storage: Bytes(storage),
             sold: Bytes(sold),
+            solid: Bytes(solid),
             cores,
             memory,
             late: found.late,

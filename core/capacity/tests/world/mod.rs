@@ -16,6 +16,7 @@ pub mod scenes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use acre_capacity::chase::ChaseRules;
 use acre_capacity::duty::{Call, Duty, In, Out, Plan, Report, Rules, Verdict, Witness, WorkRules};
 use acre_capacity::limits::{LANE_BYTES_MIN, REGION_BYTES_MIN};
 use acre_capacity::message::{Answer, Ask, Sample};
@@ -28,7 +29,7 @@ use acre_types::{Bytes, Digest, Epoch, Machine, NodeId, Tick};
 use node::{Behaviour, Node};
 
 /// An epoch of the model.
-pub const EPOCH: Duration = Duration::from_secs(60);
+pub const EPOCH: Duration = Duration::from_secs(600);
 /// Regions that each node claims, and as many bytes in shards.
 pub const REGIONS: u32 = 8;
 /// What each node claims to hold, in bytes.
@@ -49,6 +50,12 @@ pub fn rules() -> Rules {
             probes: 4,
             par: Duration::from_millis(500),
             memory_scale: 1,
+        },
+        chase: ChaseRules {
+            steps: 1024,
+            probes: 16,
+            solid: Duration::from_millis(1),
+            spinning: Duration::from_millis(40),
         },
     }
 }
@@ -122,6 +129,7 @@ enum Event {
 pub struct Folded {
     pub uptime_permille: u64,
     pub storage: u64,
+    pub solid: u64,
     pub cores: u32,
     pub memory: u64,
     pub late: u16,
@@ -301,6 +309,7 @@ impl World {
                 let is_friend = node.kind.is_ring();
                 verdict.answered = if is_friend { verdict.asked } else { 0 };
                 verdict.storage = Bytes(if is_friend { CLAIMED } else { 0 });
+                verdict.solid = verdict.storage;
             }
             self.heard.entry(verdict.node).or_default().push(verdict);
         }
@@ -317,6 +326,7 @@ pub fn fold(verdicts: &[Verdict]) -> Folded {
     Folded {
         uptime_permille: of(&|one| u64::from(one.answered) * 1000 / u64::from(one.asked.max(1))),
         storage: of(&|one| one.storage.0),
+        solid: of(&|one| one.solid.0),
         cores: of(&|one| one.cores.into()) as u32,
         memory: of(&|one| one.memory.0),
         late: of(&|one| one.late.into()) as u16,

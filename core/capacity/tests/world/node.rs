@@ -1,19 +1,21 @@
 //! The nodes of the model: honest ones, and cheats by name.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acre_capacity::CapacityError;
+use acre_capacity::chase::{Walk, Walked};
 use acre_capacity::duty::{Duty, Rules};
 use acre_capacity::index::{Index, Item, ItemId};
 use acre_capacity::message::{Answer, Ask, Commitment, Refusal};
-use acre_capacity::plot::{Fill, Region};
+use acre_capacity::plot::{Fill, Progress, Region};
 use acre_capacity::prove::{Holdings, Shard, open};
 use acre_capacity::puzzle::{self, Claim, Lane, Task};
 use acre_capacity::verify::HeaderCheck;
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
-use acre_types::{ContractId, NodeId, PackId, Tick};
+use acre_types::{ContractId, Digest, Epoch, NodeId, PackId, Tick};
 
 use super::{Numbers, REGIONS};
 
@@ -28,8 +30,18 @@ pub enum Behaviour {
     Holes { percent: u32 },
     /// Every sample takes so long to read.
     SlowDisk { read: Duration },
+    /// Honest, on a disk that spins: every read takes so long.
+    Spinning { read: Duration },
     /// Holds nothing itself: everything is with a neighbour so far away.
     Neighbour { round_trip: Duration },
+    /// The same, and the neighbour takes the chase's steps itself: one round trip for all of them.
+    Walker { round_trip: Duration },
+    /// Every read takes so long, and this share of a chase's reads is left out and made up.
+    Skipper { read: Duration, percent: u64 },
+    /// Honest; while it is chased for the first time in an epoch it gives up a region.
+    Seller,
+    /// Honest; what it committed to first in an epoch it has forgotten when it is chased.
+    Forgetful,
     /// Fills its plots with cheap numbers that it can make at any time.
     Forger { percent: u32 },
     /// Is there for this share of the time, in stretches of seconds.
@@ -51,9 +63,16 @@ pub struct Node {
     key: SigningKey,
     regions: Vec<Region>,
     shards: Vec<(Item, Vec<u8>)>,
-    index: Index,
+    index: Arc<Index>,
     solved: Option<(Task, Vec<Lane>)>,
+    walked: Option<Walked>,
+    /// Chases of the epoch of [`Node::epoch`], over all witnesses.
+    chases: u32,
+    epoch: Epoch,
 }
+
+/// A read of a disk without moving parts.
+const SOLID_READ: Duration = Duration::from_micros(100);
 
 const SHARD_BYTES: u64 = 4096 + 64;
 
@@ -122,8 +141,9 @@ impl Node {
             root: region.root,
         });
         let items = plots.chain(shards.iter().map(|(item, _)| *item)).collect();
-        let index = Index::build(items).unwrap();
-        Self { id, kind, key, regions, shards, index, solved: None }
+        let index = Arc::new(Index::build(items).unwrap());
+        let (solved, walked, chases, epoch) = (None, None, 0, Epoch(0));
+        Self { id, kind, key, regions, shards, index, solved, walked, chases, epoch }
     }
 
     pub fn duty(&self) -> Duty {
@@ -149,14 +169,25 @@ impl Node {
             Ask::Commit { epoch, nonce } => {
                 let (index, plots) = (self.index.root(), self.index.plot_bytes());
                 let (node, epoch, nonce) = (self.id, *epoch, *nonce);
+                if epoch != self.epoch {
+                    (self.epoch, self.chases) = (epoch, 0);
+                }
                 let commitment = Commitment { node, epoch, nonce, index, plots };
                 Answer::Committed(commitment.sign(&self.key))
             }
             Ask::Open { nonce, samples, .. } => {
-                let reading = Reading { node: self, cost: RefCell::default() };
+                let reading =
+                    Reading { node: self, asked: Asked::Samples, cost: RefCell::default() };
                 let opened = open(&self.index, &reading, nonce, *samples).unwrap();
                 let work = reading.cost.into_inner().total(self.kind);
                 return Some((Answer::Opened(opened), quick + work));
+            }
+            Ask::Chase { nonce, steps, .. } => return Some(self.chase(nonce, *steps, quick)),
+            Ask::Trace { nonce, probes, .. } => {
+                let reading =
+                    Reading { node: self, asked: Asked::Samples, cost: RefCell::default() };
+                let walked = self.walked.as_ref().unwrap();
+                Answer::Traced(walked.prove(&reading, nonce, *probes).unwrap())
             }
             Ask::Work(task) => {
                 let lanes: Vec<Lane> =
@@ -175,29 +206,70 @@ impl Node {
         };
         Some((answer, quick))
     }
+
+    fn chase(&mut self, nonce: &Digest, steps: u32, quick: Duration) -> (Answer, Duration) {
+        self.chases += 1;
+        if self.kind == Behaviour::Forgetful && self.chases == 1 {
+            return (Answer::Refused(Refusal::Unknown), quick);
+        }
+        let reading = Reading { node: self, asked: Asked::Chase, cost: RefCell::default() };
+        let mut walk = Walk::new(Arc::clone(&self.index), *nonce, steps).unwrap();
+        while walk.step(&reading) == Progress::More {}
+        let work = reading.cost.into_inner().chase(self.kind);
+        let walked = walk.finish(self.id).unwrap();
+        let trail = walked.trail().clone().sign(&self.key);
+        self.walked = Some(walked);
+        (Answer::Chased(trail), quick + work)
+    }
+}
+
+/// What a node reads for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Samples,
+    Chase,
 }
 
 /// What one request cost the node.
 #[derive(Default)]
 struct Cost {
     reads: u32,
+    skipped: u64,
     regions: Vec<u32>,
 }
 
 impl Cost {
     fn total(&self, kind: Behaviour) -> Duration {
         match kind {
-            Behaviour::SlowDisk { read } => read * self.reads,
-            Behaviour::Neighbour { round_trip } => round_trip,
+            Behaviour::SlowDisk { read } | Behaviour::Spinning { read } => read * self.reads,
+            Behaviour::Neighbour { round_trip } | Behaviour::Walker { round_trip } => round_trip,
+            // Side by side.
+            Behaviour::Skipper { read, .. } => read,
             // Each region is one chain; a cheat with many cores makes all of them at once.
             Behaviour::Part { fill, .. } if !self.regions.is_empty() => fill,
             _ => Duration::ZERO,
+        }
+    }
+
+    /// The same of a chase, whose reads wait for each other.
+    fn chase(&self, kind: Behaviour) -> Duration {
+        match kind {
+            Behaviour::SlowDisk { read }
+            | Behaviour::Spinning { read }
+            | Behaviour::Neighbour { round_trip: read }
+            | Behaviour::Skipper { read, .. } => read * self.reads,
+            Behaviour::Walker { round_trip } => round_trip + SOLID_READ * self.reads,
+            Behaviour::Part { fill, .. } => {
+                SOLID_READ * self.reads + fill * self.regions.len() as u32
+            }
+            _ => SOLID_READ * self.reads,
         }
     }
 }
 
 struct Reading<'a> {
     node: &'a Node,
+    asked: Asked,
     cost: RefCell<Cost>,
 }
 
@@ -205,15 +277,35 @@ impl Reading<'_> {
     fn missing(item: ItemId) -> CapacityError {
         CapacityError::Read { item, reason: "not kept".to_owned() }
     }
+
+    /// Counts a read; whether it is left out.
+    fn is_skipped(&self) -> bool {
+        let mut cost = self.cost.borrow_mut();
+        if let (Behaviour::Skipper { percent, .. }, Asked::Chase) = (self.node.kind, self.asked) {
+            cost.skipped += percent;
+            if cost.skipped >= 100 {
+                cost.skipped -= 100;
+                return true;
+            }
+        }
+        cost.reads += 1;
+        false
+    }
 }
 
 impl Holdings for Reading<'_> {
     fn plot(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
-        let mut cost = self.cost.borrow_mut();
-        cost.reads += 1;
+        if self.is_skipped() {
+            // Whatever stood in the buffer.
+            return Ok(());
+        }
+        let is_first_chase = self.asked == Asked::Chase && self.node.chases == 1;
         match self.node.kind {
             Behaviour::Part { percent, .. } if region >= REGIONS * percent / 100 => {
-                cost.regions.push(region);
+                self.cost.borrow_mut().regions.push(region);
+            }
+            Behaviour::Seller if region + 1 == REGIONS && is_first_chase => {
+                return Err(Self::missing(ItemId::Plot(region)));
             }
             Behaviour::Holes { percent } if region >= REGIONS * percent / 100 => {
                 return Err(Self::missing(ItemId::Plot(region)));
@@ -235,6 +327,29 @@ impl Holdings for Reading<'_> {
     fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError> {
         self.cost.borrow_mut().reads += 1;
         let id = ItemId::Shard { contract, pack, index };
+        let (item, body) = self.kept(id)?;
+        Ok(Shard { header: header(item), body: body.clone() })
+    }
+
+    fn part(
+        &self,
+        contract: ContractId,
+        pack: PackId,
+        index: u8,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), CapacityError> {
+        if self.is_skipped() {
+            return Ok(());
+        }
+        let (_, body) = self.kept(ItemId::Shard { contract, pack, index })?;
+        into.copy_from_slice(&body[offset as usize..][..into.len()]);
+        Ok(())
+    }
+}
+
+impl Reading<'_> {
+    fn kept(&self, id: ItemId) -> Result<&(Item, Vec<u8>), CapacityError> {
         let number = self.node.shards.iter().position(|(item, _)| item.id == id).unwrap();
         let kept = match self.node.kind {
             Behaviour::Part { percent, .. } | Behaviour::Holes { percent } => percent as usize,
@@ -244,7 +359,6 @@ impl Holdings for Reading<'_> {
         if number >= self.node.shards.len() * kept / 100 {
             return Err(Self::missing(id));
         }
-        let (item, body) = &self.node.shards[number];
-        Ok(Shard { header: header(item), body: body.clone() })
+        Ok(&self.node.shards[number])
     }
 }

@@ -25,6 +25,8 @@ pub struct Outcome {
     pub punished: u32,
     /// Mean storage that the majority gave a cheat, in percent of what it claims.
     pub believed_percent: u64,
+    /// The same of solid storage.
+    pub solid_percent: u64,
 }
 
 /// Runs `cheats` nodes of `kind` among `honest` ones for some epochs.
@@ -34,7 +36,7 @@ pub fn run(net: Net, kind: Behaviour, cheats: usize, honest: usize, epochs: u32)
     let mut world = World::new(net, rules(), &behaviours);
     let mut outcome = Outcome::default();
     let mut first_found = vec![None; cheats];
-    let mut believed = 0;
+    let (mut believed, mut solid) = (0, 0);
     for epoch in 1..=epochs {
         for (who, folded) in world.epoch().into_iter().enumerate() {
             let is_found = folded.is_found();
@@ -42,6 +44,7 @@ pub fn run(net: Net, kind: Behaviour, cheats: usize, honest: usize, epochs: u32)
                 outcome.cheating += 1;
                 outcome.found += u32::from(is_found);
                 believed += folded.storage * 100 / CLAIMED;
+                solid += folded.solid * 100 / CLAIMED;
                 if is_found {
                     first_found[who].get_or_insert(epoch);
                 }
@@ -52,6 +55,7 @@ pub fn run(net: Net, kind: Behaviour, cheats: usize, honest: usize, epochs: u32)
         }
     }
     outcome.believed_percent = believed / u64::from(outcome.cheating.max(1));
+    outcome.solid_percent = solid / u64::from(outcome.cheating.max(1));
     outcome.cheats = cheats as u32;
     outcome.found_at_once = first_found.iter().filter(|first| **first == Some(1)).count() as u32;
     let all: Option<Vec<u32>> = first_found.into_iter().collect();
@@ -62,6 +66,7 @@ pub fn run(net: Net, kind: Behaviour, cheats: usize, honest: usize, epochs: u32)
 /// Named scenes with how they are described.
 pub fn scenes() -> Vec<(&'static str, Behaviour)> {
     let ms = Duration::from_millis;
+    let skips = |read, percent| Behaviour::Skipper { read: ms(read), percent };
     vec![
         ("keeps 10 %, rest missing", Behaviour::Holes { percent: 10 }),
         ("keeps 50 %, rest missing", Behaviour::Holes { percent: 50 }),
@@ -73,6 +78,13 @@ pub fn scenes() -> Vec<(&'static str, Behaviour)> {
         ("slow disk: 150 ms a read", Behaviour::SlowDisk { read: ms(150) }),
         ("all with a neighbour at 3 s", Behaviour::Neighbour { round_trip: ms(3000) }),
         ("all with a neighbour at 100 ms", Behaviour::Neighbour { round_trip: ms(100) }),
+        ("as before, 65 % of a chase made up", skips(100, 65)),
+        ("all with a neighbour at 10 ms", Behaviour::Neighbour { round_trip: ms(10) }),
+        ("neighbour at 100 ms that chases itself", Behaviour::Walker { round_trip: ms(100) }),
+        ("honest, spinning: 8 ms a read", Behaviour::Spinning { read: ms(8) }),
+        ("spinning, 90 % of a chase made up", skips(8, 90)),
+        ("10 ms a read, a tenth of a chase made up", skips(10, 10)),
+        ("10 ms a read, a 50th of a chase made up", skips(10, 2)),
         ("all plots are cheap numbers", Behaviour::Forger { percent: 0 }),
         ("half of its plots are cheap numbers", Behaviour::Forger { percent: 50 }),
         ("there 60 % of the time", Behaviour::Flaky { percent: 60 }),
