@@ -64,6 +64,11 @@ impl State {
         self.map.iter()
     }
 
+    /// The same from this key on.
+    pub fn leaves_from(&self, key: &[u8]) -> impl Iterator<Item = (&[u8], &Arc<[u8]>)> {
+        self.map.iter_from(key)
+    }
+
     /// What never changes: the chain's id, the foundation account.
     #[must_use]
     pub fn grid(&self) -> &Grid {

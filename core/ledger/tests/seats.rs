@@ -163,6 +163,21 @@ fn too_little_stake_gets_no_seat() {
     assert_eq!(followers(&grid, 1), sorted(&[101]));
 }
 
+/// Keys cost nothing to draw, so they must not decide who is heard where there is little room.
+#[test]
+fn followers_stand_in_the_order_in_which_they_are_needed() {
+    let mut genesis = with_validators(4, SeatsBy::Stake { min: Amount(MIN) });
+    genesis.parameters.seats.term_heights = 100;
+    let mut grid = Grid::new(&genesis);
+    for (n, stake) in [(1_u8, MIN), (2, 0), (3, MIN + 5), (4, 1), (5, MIN + 9)] {
+        grid.act(n, candidate(&grid, n, 100 + n, stake)).unwrap();
+    }
+    let order = |numbers: [u8; 5]| numbers.map(|n| key(100 + n).public());
+    assert_eq!(followers(&grid, 0), order([5, 3, 1, 4, 2]));
+    grid.act(5, Action::LeaveSeats { validator: key(105).public() }).unwrap();
+    assert_eq!(followers(&grid, 0), order([3, 1, 4, 2, 5]), "who leaves is needed no more");
+}
+
 #[test]
 fn fixed_grid_seats_nobody_new() {
     let mut grid = Grid::new(&with_validators(2, SeatsBy::Fixed));

@@ -52,6 +52,10 @@ pub const PIN_FRESH: Duration = Duration::from_secs(60);
 /// How long a state is held after the last question for it: a newcomer with a slow disk.
 pub const PIN_IDLE: Duration = Duration::from_secs(120);
 
+/// How long a state is held for whoever fetches it when others wait for a place: ten minutes carry
+/// gigabytes.
+pub const PIN_LEAST: Duration = Duration::from_secs(600);
+
 /// Pause between two rounds over all validators when none could be reached.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
 

@@ -1,10 +1,12 @@
 //! Serves streams of events: each subscriber reads committed blocks at its own pace.
 //!
-//! The queue of a subscriber is the store itself: a slow one costs no memory, is cut off when it
-//! takes nothing for long, and may come back with the height it has reached. On a quiet chain
-//! a subscriber hears one block in ten seconds, not each empty one.
+//! The queue of a subscriber is the store itself: a slow one costs the memory of one frame, is cut off
+//! when it takes nothing for long, and may come back with the height it has reached. The frames of
+//! the latest blocks are made once for all. On a quiet chain a subscriber hears one block in ten
+//! seconds, not each empty one.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use acre_codec::{List, decode_bounded};
 use acre_ledger::Event;
@@ -16,7 +18,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::defaults::HEARTBEAT;
 use crate::error::StoreError;
-use crate::limits::{EVENT_BYTES_PER_FRAME, EVENTS_MAX, FRAME_BYTES_MAX, SUBSCRIBERS};
+use crate::limits::{
+    BLOCKS_IN_FRAMES, EVENT_BYTES_PER_FRAME, EVENTS_MAX, FRAME_BYTES_MAX, SUBSCRIBERS,
+};
 use crate::protocol::{Finality, Frame, Subscribe};
 use crate::service::finality_of;
 use crate::shared::Shared;
@@ -29,6 +33,13 @@ const BLOCKS_AT_A_TIME: u64 = 128;
 pub(crate) struct Feed {
     shared: Arc<Shared>,
     subscribers: Arc<Semaphore>,
+    frames: Arc<Mutex<VecDeque<BlockInFrames>>>,
+}
+
+/// A block as subscribers hear of it.
+struct BlockInFrames {
+    height: Height,
+    frames: Vec<Bytes>,
 }
 
 /// Why a stream ends.
@@ -46,7 +57,8 @@ enum End {
 
 impl Feed {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, subscribers: Arc::new(Semaphore::new(SUBSCRIBERS)) }
+        let subscribers = Arc::new(Semaphore::new(SUBSCRIBERS));
+        Self { shared, subscribers, frames: Arc::default() }
     }
 
     /// Runs one stream to its end.
@@ -55,7 +67,7 @@ impl Feed {
         let mut stream = Framed::new(incoming.stream, FRAME_BYTES_MAX);
         let served = match self.subscribers.clone().try_acquire_owned() {
             Ok(_permit) => self.follow(&mut stream).await,
-            Err(_) => send(&mut stream, &Frame::Full).await.map_err(End::from),
+            Err(_) => send(&mut stream, Frame::Full).await.map_err(End::from),
         };
         match served {
             Ok(()) => drop(stream.close().await),
@@ -75,7 +87,7 @@ impl Feed {
             while next <= newest {
                 let Some(block) = self.shared.reader.head(next)? else {
                     let oldest = self.shared.reader.range()?.map_or(0, |(oldest, _)| oldest);
-                    send(stream, &Frame::Gone { oldest: Height(oldest) }).await?;
+                    send(stream, Frame::Gone { oldest: Height(oldest) }).await?;
                     return Ok(());
                 };
                 let is_quiet = block.body_bytes == 0;
@@ -103,8 +115,37 @@ impl Feed {
     }
 
     async fn send_block(&self, stream: &mut Framed, height: Height) -> Result<(), End> {
+        let mut index = 0;
+        // Asked for one by one, so that a subscriber that takes none holds no more than one.
+        while let Some(frame) = self.frame(height, index)? {
+            stream.send(frame).await?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// A frame of a block; `None` after its last.
+    fn frame(&self, height: Height, index: usize) -> Result<Option<Bytes>, StoreError> {
+        let latest = || self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = |block: &BlockInFrames| block.frames.get(index).cloned();
+        if let Some(block) = latest().iter().find(|block| block.height == height) {
+            return Ok(cut(block));
+        }
+        let block = BlockInFrames { height, frames: self.frames_of(height)? };
+        let frame = cut(&block);
+        let mut latest = latest();
+        latest.push_back(block);
+        if latest.len() > BLOCKS_IN_FRAMES {
+            latest.pop_front();
+        }
+        Ok(frame)
+    }
+
+    fn frames_of(&self, height: Height) -> Result<Vec<Bytes>, StoreError> {
         // It was published, so it can be proven.
-        let Some(finality) = finality_of(&self.shared.reader, height)? else { return Ok(()) };
+        let Some(finality) = finality_of(&self.shared.reader, height)? else {
+            return Ok(Vec::new());
+        };
         let events = match self.shared.reader.body(height.0)? {
             Some(body) if !body.events.is_empty() => {
                 acre_codec::decode::<List<Event, EVENTS_MAX>>(&body.events)
@@ -113,10 +154,8 @@ impl Feed {
             }
             _ => Vec::new(),
         };
-        for frame in cut(&finality, events) {
-            send(stream, &frame).await?;
-        }
-        Ok(())
+        let frames = cut(&finality, events);
+        Ok(frames.iter().map(|frame| Bytes::from(acre_codec::encode(frame))).collect())
     }
 }
 
@@ -146,6 +185,6 @@ fn cut(finality: &Finality, events: Vec<Event>) -> Vec<Frame> {
         .collect()
 }
 
-async fn send(stream: &mut Framed, frame: &Frame) -> Result<(), NetError> {
-    stream.send(Bytes::from(acre_codec::encode(frame))).await
+async fn send(stream: &mut Framed, frame: Frame) -> Result<(), NetError> {
+    stream.send(Bytes::from(acre_codec::encode(&frame))).await
 }

@@ -95,8 +95,12 @@ pub const KEYS_PER_CALL: usize = 256;
 /// first keys only, and the client asks again for the rest.
 pub const PROOF_BYTES_PER_REPLY: usize = 3 << 20;
 
-/// Bytes of events in one frame of a stream; more are cut into several frames.
-pub const EVENT_BYTES_PER_FRAME: usize = 1 << 20;
+/// Bytes of events in one frame of a stream; more are cut into several frames. A subscriber that takes
+/// nothing holds one frame.
+pub const EVENT_BYTES_PER_FRAME: usize = 256 << 10;
+
+/// Blocks whose frames are kept for all subscribers.
+pub(crate) const BLOCKS_IN_FRAMES: usize = 8;
 
 /// Bytes of one frame of a stream: events, and a proof of finality.
 pub const FRAME_BYTES_MAX: usize = EVENT_BYTES_PER_FRAME + PROOF_OF_FINALITY_BYTES_MAX + 64;

@@ -185,11 +185,11 @@ impl Ledger {
                 Height(0) => pins.begin(&newest, now),
                 height => pins.resume(height, now),
             }?;
-            Some((Finality::new(&pinned.head.proof)?, pinned.leaves, pinned.page(from)))
+            Some((Finality::new(&pinned.head.proof)?, pinned.leaves, pinned.page(from)?))
         });
         match cut.await {
             Ok(Some((finality, leaves, page))) => Reply::State { finality, leaves, page },
-            _ => not_ready("this state is not held, or too many are"),
+            _ => not_ready("this state or part of it is not held, or too many are"),
         }
     }
 

@@ -31,8 +31,12 @@ pub(crate) const PEERS_ROOM: NonZeroUsize = NonZeroUsize::new(32).expect("32 is 
 /// Heights between two looks at the followers of a term.
 pub(crate) const REFRESH_HEIGHTS: u64 = 8;
 
-/// Messages of the next term kept until it begins here.
-pub(crate) const EARLY_MESSAGES: usize = 1_024;
+/// Bytes of messages of the next term kept of each peer and channel until it begins here: the votes
+/// of dozens of views, or a few certificates. Blocks travel on another channel.
+pub(crate) const EARLY_BYTES: usize = 64 << 10;
+
+/// What the least of these messages counts for: what keeping it costs.
+pub(crate) const EARLY_MESSAGE_BYTES: usize = 256;
 
 /// Own votes waiting to be counted again after a start: three in each of two views, twice.
 pub(crate) const ECHO_MESSAGES: usize = 12;

@@ -94,14 +94,19 @@ impl Roster for Peers {
         if primary.len() > room {
             return Err(Error::Room { validators: primary.len(), room });
         }
-        let others = former.validators.iter().chain(&members.followers);
-        let mut secondary: BTreeMap<_, _> =
-            others.map(|(k, a)| (k, *a)).filter(|(key, _)| !primary.contains_key(key)).collect();
-        let places = room - primary.len();
-        if secondary.len() > places {
-            let refused = secondary.len() - places;
+        let former = former.validators.iter().map(|(key, address)| (key, *address));
+        let others = former.chain(members.followers.iter().map(|(key, address)| (key, *address)));
+        let mut secondary = BTreeMap::new();
+        let (places, mut refused) = (room - primary.len(), 0);
+        for (key, address) in others.filter(|(key, _)| !primary.contains_key(key)) {
+            if secondary.len() < places || secondary.contains_key(key) {
+                secondary.insert(key, address);
+            } else {
+                refused += 1;
+            }
+        }
+        if refused > 0 {
             tracing::warn!(refused, room, "no room for all followers until the next start");
-            secondary = secondary.into_iter().take(places).collect();
         }
         let peers = AddressableTrackedPeers::new(self.map(primary), self.map(secondary));
         // A network that is gone is noticed elsewhere.

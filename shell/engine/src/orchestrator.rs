@@ -253,7 +253,7 @@ where
                 }
             }
             (seat, _) => {
-                lanes.votes.early.clear();
+                lanes.votes.forget_early();
                 let (_, certificates) = lanes.certificates.open(term).await?;
                 Self::follow(seat.scheme().clone(), certificates)
             }

@@ -62,8 +62,8 @@ impl Terms {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Members {
     pub(crate) validators: BTreeMap<PublicKey, SocketAddr>,
-    /// Without the validators.
-    pub(crate) followers: BTreeMap<PublicKey, SocketAddr>,
+    /// Without the validators, those first whom to make room for.
+    pub(crate) followers: Vec<(PublicKey, SocketAddr)>,
 }
 
 impl Members {
@@ -75,12 +75,12 @@ impl Members {
         // For the checks.
         self::committee(list.iter().map(|(key, _)| key.clone()).collect())?;
         let validators: BTreeMap<_, _> = list.into_iter().collect();
-        let mut followers = BTreeMap::new();
+        let mut followers = Vec::new();
         for participant in &committee.followers {
             // Whoever registers may write any bytes; that must stop nobody.
             let Ok(key) = key(participant) else { continue };
             if !validators.contains_key(&key) {
-                followers.insert(key, participant.address);
+                followers.push((key, participant.address));
             }
         }
         Ok(Self { validators, followers })

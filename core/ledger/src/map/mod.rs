@@ -186,6 +186,28 @@ impl Map {
     pub fn iter(&self) -> Iter<'_> {
         Iter { ahead: vec![&self.root] }
     }
+
+    /// The same from this key on, or from where it would stand: O(depth) to begin.
+    #[must_use]
+    pub fn iter_from(&self, key: &[u8]) -> Iter<'_> {
+        let path = Path::of(key);
+        let (mut ahead, mut link) = (Vec::new(), &self.root);
+        for depth in 0..=DEPTH_MAX {
+            match link {
+                Link::Inner(inner) if path.turns_right(depth) => link = &inner.right,
+                Link::Inner(inner) => {
+                    ahead.push(&inner.right);
+                    link = &inner.left;
+                }
+                Link::Leaf(leaf) if leaf.path < path => break,
+                Link::Leaf(_) | Link::Empty => {
+                    ahead.push(link);
+                    break;
+                }
+            }
+        }
+        Iter { ahead }
+    }
 }
 
 impl<'a> IntoIterator for &'a Map {

@@ -64,6 +64,20 @@ proptest! {
     }
 
     #[test]
+    fn goes_on_from_any_key(batches in batches(), others in proptest::collection::vec(small_key(), 1..10)) {
+        let map = batches.iter().fold(Map::default(), |map, batch| update(&map, batch));
+        let all: Vec<_> = map.iter().map(|(key, _)| key.to_vec()).collect();
+        for (index, key) in all.iter().enumerate() {
+            let rest: Vec<_> = map.iter_from(key).map(|(key, _)| key.to_vec()).collect();
+            prop_assert_eq!(&rest, &all[index..]);
+        }
+        for key in &others {
+            let rest = map.iter_from(key).count();
+            prop_assert_eq!(rest, all.iter().filter(|other| Path::of(other) >= Path::of(key)).count());
+        }
+    }
+
+    #[test]
     fn proves_what_is_there_and_what_is_not(batches in batches(), others in proptest::collection::vec(small_key(), 1..10)) {
         let map = batches.iter().fold(Map::default(), |map, batch| update(&map, batch));
         let model = contents(&map);
