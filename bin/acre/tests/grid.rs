@@ -5,11 +5,12 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use common::{
-    Grid, Kept, Output, Story, acre_at, command, eventually, is_alive, keys, kill, list, number,
-    processes_of, text, tree,
+    Grid, Kept, Output, Story, acre_at, administered, command, eventually, is_alive, keys, kill,
+    list, metric, number, processes_of, text, tree,
 };
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ fn grid_is_started_asked_broken_and_started_again() {
     story.check("unknown_node_is_not_found", || unknown_node_is_not_found(&grid));
     story.check("farm_takes_in_a_node_by_token", || farm_takes_in_a_node_by_token(&grid));
     story.check("tokens_are_sent_once", || tokens_are_sent_once(&grid));
+    story.check("processes_tell_their_figures", || processes_tell_their_figures(&grid));
     story.check("doctor_finds_nothing_bad", || doctor_finds_nothing_bad(&grid));
     story.check("grid_survives_down_and_up", || grid_survives_down_and_up(&grid));
     story.check("taken_port_keeps_nobody_out", || taken_port_keeps_nobody_out(&grid));
@@ -246,7 +248,16 @@ fn tokens_are_sent_once(grid: &Grid) {
     let units = |report: &Value| number(report, "balance_units");
     let before = grid.acre(&["wallet", "balance"]).exits(0).json();
     let to = "07".repeat(32);
-    grid.acre(&["wallet", "send", &to, "12.5"]).exits(0);
+    let sent = grid.acre(&["wallet", "send", &to, "12.5"]).exits(0).json();
+    // It is found with the block that it is in, as all that is read.
+    let found = grid.acre(&["ledger", "tx", text(&sent, "tx")]).exits(0).json();
+    assert_eq!((&found["id"], &found["height"]), (&sent["tx"], &sent["height"]));
+    assert_eq!(found["from"], before["account"]);
+    let block = grid.acre(&["ledger", "block", &found["height"].to_string()]).exits(0).json();
+    assert_eq!((&block["id"], &block["time"]), (&found["block"], &found["time"]));
+    let index = usize::try_from(number(&found, "index")).unwrap();
+    assert_eq!(list(&block, "transactions")[index], sent["tx"]);
+    grid.acre(&["ledger", "tx", &"0".repeat(64)]).exits(3).error();
     let after = grid.acre(&["wallet", "balance"]).exits(0).json();
     let spent = units(&before) - units(&after);
     assert!((125_000_000..126_000_000).contains(&spent), "12.5 TFT and a fee, not {spent}");
@@ -255,6 +266,35 @@ fn tokens_are_sent_once(grid: &Grid) {
     grid.acre(&["wallet", "send", &to, "999999999"]).exits(8).error();
     grid.acre(&["wallet", "send", &to, "-1"]).exits(2);
     assert_eq!(grid.acre(&["wallet", "balance"]).exits(0).json()["balance"], after["balance"]);
+}
+
+/// Of one node and the validator: what each says of itself is what the ledger says of it.
+fn processes_tell_their_figures(grid: &Grid) {
+    let [node, validator] = ["nodes", "validators"].map(|kind| grid.dirs(kind).remove(0));
+    for dir in [&node, &validator] {
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(administered(dir, path).0, 200, "{path} in {}", dir.display());
+        }
+        assert!(metric(dir, "acre_process_memory_bytes") > 1 << 20);
+        assert!(metric(dir, "acre_process_open_files") > 0);
+        let mode = std::fs::metadata(dir.join("admin.sock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else asks");
+    }
+    assert_eq!(administered(&node, "/nothing").0, 404);
+    let before = grid.acre(&["ledger", "info"]).exits(0).json();
+    assert!(metric(&validator, "acre_chain_height") >= number(&before, "height"));
+    let taken = metric(&validator, "acre_chain_submitted_total");
+    grid.acre(&["wallet", "send", &"07".repeat(32), "1"]).exits(0);
+    assert!(metric(&validator, "acre_chain_submitted_total") > taken);
+    assert_eq!(
+        (metric(&validator, "acre_chain_votes"), metric(&validator, "acre_chain_quorum")),
+        (1, 1)
+    );
+    assert_eq!(metric(&node, "acre_node_shards"), 0, "nothing was stored yet");
+    assert!(metric(&node, "acre_node_free_bytes") > 0);
+    assert_eq!(metric(&node, "acre_node_workloads_declined_total"), 0);
+    let epoch = grid.acre(&["ledger", "get", "epoch"]).exits(0).json();
+    assert!(metric(&node, "acre_node_epoch") <= number(&epoch["object"], "number"));
 }
 
 fn doctor_finds_nothing_bad(grid: &Grid) {
@@ -339,6 +379,15 @@ fn bills_and_proofs_recompute(grid: &Grid) {
     assert!(!list(&bill, "lines").is_empty(), "{bill}");
     grid.acre(&["contract", "show", "999"]).exits(3).error();
     grid.acre(&["contract", "settle", "999"]).exits(3).error();
+    // What stores data is not cancelled by the way, and grows in both directions.
+    let unchanged = ["--with-data", "nothing was changed"];
+    grid.acre(&["contract", "cancel", &id]).exits(2).says(&unchanged);
+    let before = grid.acre(&["contract", "show", &id]).exits(0).json();
+    assert_eq!(text(&before, "state"), "open");
+    let extend = ["contract", "extend", &id, "--for", "1h", "--bytes", "1MiB"];
+    let after = grid.acre(&extend).exits(0).json();
+    assert_eq!(number(&after, "bytes"), number(&before, "bytes") + (1 << 20));
+    assert_eq!(number(&after, "expires_ms"), number(&before, "expires_ms") + 3_600_000);
 
     let explained = grid.acre(&["farm", "explain", "1"]).exits(0).json();
     assert_eq!(list(&explained, "nodes").len(), 1, "{explained}");

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "rules/contracts.rs"]
+mod contracts;
 
 use std::path::PathBuf;
 
@@ -10,12 +12,32 @@ use common::{Grid, Kept, Output, Story, acre_at, eventually, list, number, text}
 #[test]
 fn farms_and_nodes_have_commands_for_their_rules() {
     // Epochs as short as witnesses can keep up with on a busy machine.
-    let grid = Grid::with_settings(2, 1, &["capacity.epoch_ms=3s", "minting.unbonding_epochs=1"]);
+    let certifier = Certifier::new();
+    let settings = [
+        "capacity.epoch_ms=3s",
+        "minting.unbonding_epochs=1",
+        "certification.certified=1",
+        "certification.gold=1",
+        &format!("certification.certifiers={}", certifier.account),
+    ];
+    let grid = Grid::with_settings(2, 1, &settings);
     let mut story = Story::default();
     story.check("a farm stakes and gets it back", || farm_stakes_and_gets_it_back(&grid));
     story.check("a cooperative agrees", || cooperative_agrees(&grid));
     story.check("nodes show what they proved", || nodes_show_what_they_proved(&grid));
     story.check("only certifiers attest", || only_certifiers_attest(&grid));
+    story.check("a certifier's word counts", || certifiers_word_counts(&grid, &certifier));
+    story.check("a farm changes its name", || farm_changes_its_name(&grid));
+    story.check("a validator changes its address", || validator_changes_its_address(&grid));
+    story.check("a node closes a rent", || contracts::node_closes_the_rent_that_is_over(&grid));
+    story.check("a whole node is rented", || contracts::whole_node_is_rented_and_given_back(&grid));
+    story.check("a workload is declined", || {
+        contracts::declined_workload_says_why_and_is_refunded(&grid);
+    });
+    story.check("a name is taken", || contracts::name_is_taken_once(&grid));
+    story.check("a service is done", || {
+        contracts::service_is_offered_accepted_charged_and_ended(&grid);
+    });
     story.check("an own node drains and sleeps", || own_node_drains_and_sleeps(&grid));
     story.end();
 }
@@ -37,6 +59,24 @@ fn people_have_commands_for_their_rules() {
     story.check("a handle is claimed, given and released", || handle_changes_hands(&grid));
     story.check("a lost handle comes back", || lost_handle_comes_back(&grid));
     story.end();
+}
+
+/// Somebody whose word counts: he has an account before there is a grid.
+struct Certifier {
+    folder: tempfile::TempDir,
+    account: String,
+}
+
+impl Certifier {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = acre_at(&folder.path().join("home"), &["id", "new"]).exits(0).json();
+        Self { folder, account: text(&shown, "account").to_owned() }
+    }
+
+    fn acre(&self, words: &[&str]) -> Output {
+        acre_at(&self.folder.path().join("home"), words)
+    }
 }
 
 /// Another person on the same grid, with some tokens.
@@ -255,6 +295,73 @@ fn only_certifiers_attest(grid: &Grid) {
     grid.acre(&attest).exits(4).says(&["nothing was changed"]);
     grid.acre(&["farm", "attest", "1", "certified", "--evidence", "/nowhere"]).exits(3).error();
     grid.acre(&["farm", "unattest", "1"]).exits(7).error();
+}
+
+fn certifiers_word_counts(grid: &Grid, certifier: &Certifier) {
+    certifier.acre(&["grid", "join", grid.home().to_str().unwrap()]).exits(0);
+    grid.acre(&["wallet", "send", &certifier.account, "10"]).exits(0);
+    std::fs::write(grid.path("seal"), "a seal on a box").unwrap();
+    let file = grid.arg("seal");
+    let attest = ["farm", "attest", "1", "certified", "--evidence", &file];
+    let said = certifier.acre(&[&attest[..], &["--epochs", "500"]].concat()).exits(0).json();
+    let [word] = list(&said, "attestations") else { panic!("{said}") };
+    assert_eq!((text(word, "by"), text(word, "level")), (&*certifier.account, "certified"));
+    // An epoch may have ended while it was said.
+    let epochs = number(word, "until_epoch") - number(word, "since_epoch");
+    assert!((499..=500).contains(&epochs), "{word}");
+    let shown = eventually("the word counts", || {
+        let shown = grid.acre(&["farm", "show", "1"]).exits(0).json();
+        let farm = list(&shown, "farms")[0].clone();
+        (farm["certification"] == "certified").then_some(farm)
+    });
+    assert_eq!(list(&shown, "attestations"), std::slice::from_ref(word));
+    grid.words(&["farm", "show", "1"])
+        .exits(0)
+        .shows(&format!("by the word of {}", certifier.account));
+    let taken = certifier.acre(&["farm", "unattest", "1"]).exits(0).json();
+    assert!(list(&taken, "attestations").is_empty());
+    assert_eq!(text(&taken, "certification"), "diy");
+    certifier.acre(&["farm", "unattest", "1"]).exits(7).says(&["nothing was changed"]);
+}
+
+fn farm_changes_its_name(grid: &Grid) {
+    let farm = grid.acre(&["farm", "create", "a farm with a typo"]).exits(0).json();
+    let id = number(&farm, "id").to_string();
+    let before = grid.acre(&["farm", "show", &id]).exits(0).json();
+    let set = grid.acre(&["farm", "set", &id, "--name", "a farm"]).exits(0).json();
+    assert_eq!(text(&set, "name"), "a farm");
+    assert_eq!(set["payout"], list(&before, "farms")[0]["payout"], "what is not named stays");
+    let (other, name) = ("07".repeat(32), "x".repeat(200));
+    let set = grid.acre(&["farm", "set", &id, "--payout", &other]).exits(0).json();
+    assert_eq!((text(&set, "payout"), text(&set, "name")), (&*other, "a farm"));
+    grid.acre(&["farm", "set", &id]).exits(2).says(&["nothing was changed"]);
+    grid.acre(&["farm", "set", &id, "--name", &name]).exits(2).says(&["nothing was changed"]);
+    grid.acre(&["farm", "set", "1", "--name", "mine"]).exits(4).says(&["another account"]);
+    grid.acre(&["farm", "set", "999", "--name", "mine"]).exits(3).error();
+}
+
+/// That of the genesis, which has an account of its own.
+fn validator_changes_its_address(grid: &Grid) {
+    let dir = grid.home().join("grid/validators/0");
+    let dir = dir.to_str().unwrap();
+    let id = text(&list(&grid.status(), "validators")[0], "id").to_owned();
+    let set = |words: &[&str]| grid.acre(&[&["validator", "set", "--dir", dir], words].concat());
+    set(&[]).exits(2).says(&["nothing was changed"]);
+    set(&["--rpc", "localhost"]).exits(2);
+    grid.acre(&["validator", "set", "--rpc", "127.0.0.1:9"]).exits(3).says(&["has no candidate"]);
+    let error = set(&["--rpc", "127.0.0.1:9"]).exits(8).error();
+    assert!(text(&error, "try").contains("acre wallet send"), "{error}");
+    grid.acre(&["wallet", "send", &id, "1"]).exits(0);
+    let candidate = set(&["--rpc", "127.0.0.1:9"]).exits(0).json();
+    assert_eq!(text(&candidate, "rpc"), "127.0.0.1:9");
+    let engine = text(&candidate, "engine").to_owned();
+    // Before a term ends it is said as it was.
+    let file = grid.home().join("grid/validators/0/settings.json");
+    let known: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let again = set(&["--rpc", text(&known, "rpc"), "--engine", &engine, "--no-nodes"]);
+    assert_eq!(again.exits(0).json()["rpc"], known["rpc"]);
+    let foreign = grid.node_ids().remove(0);
+    set(&["--node", &foreign]).exits(4).says(&["nothing was changed"]);
 }
 
 fn own_node_drains_and_sleeps(grid: &Grid) {

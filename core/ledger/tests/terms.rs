@@ -143,6 +143,42 @@ fn whoever_frees_a_node_has_his_fee_back() {
     assert_eq!(grid.balance(account(4)), before - fees);
 }
 
+/// A node has no tokens: its operator pays for what it closes, and has all of that back in the same
+/// block. Nothing else is done at his expense.
+#[test]
+fn node_closes_what_is_over_on_it_and_its_operator_loses_nothing() {
+    let pays_itself = |refusal, number: u8| match refusal {
+        Refusal::NoFunds { account: payer, .. } => assert_eq!(payer, account(number)),
+        other => panic!("{other}"),
+    };
+    let mut grid = Grid::with_farms(4);
+    grid.act(4, create(rent(101), HOUR_MS)).unwrap();
+    let before = grid.balance(account(1));
+    pays_itself(grid.act(101, settle(1)).unwrap_err(), 101);
+    grid.now += 2 * HOUR_MS;
+    pays_itself(grid.act(102, settle(1)).unwrap_err(), 102);
+    // More than is kept for it.
+    let mut dear = grid.transaction(101, settle(1));
+    dear.fee.0 = read(&grid, 1).closing.0 + 1;
+    let dear = Verified::new(dear.sign(&key(101))).unwrap();
+    pays_itself(grid.submit(dear).unwrap_err(), 101);
+    let closed = grid.submit(grid.signed(101, settle(1))).unwrap();
+    assert_eq!(closed.receipts[0].payer, account(1));
+    assert_eq!((grid.balance(account(1)), grid.balance(account(101))), (before, 0));
+    assert_eq!(grid.state.read(&node(101)).unwrap().unwrap().rented, None);
+    pays_itself(grid.act(101, settle(1)).unwrap_err(), 101);
+    // The same for what nobody answered in time.
+    let deadline = grid.now + HOUR_MS;
+    let all = vec![new(rent(101), HOUR_MS), new(service(3, deadline), HOUR_MS)];
+    grid.act(4, gang(all)).unwrap();
+    pays_itself(grid.act(101, settle(2)).unwrap_err(), 101);
+    grid.now = deadline;
+    // Each of a gang has kept as much, and all are closed at once.
+    let other = read(&grid, 3).closing.0;
+    grid.act(101, settle(2)).unwrap();
+    assert_eq!((grid.balance(account(1)), grid.balance(account(101))), (before + other, 0));
+}
+
 /// Capacity is held behind a service that never begins, and again, and again. Time for which nobody
 /// else had to be asked costs what it costs, whether the gang comes to nothing or begins at last.
 #[test]

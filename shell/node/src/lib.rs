@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests"))]
 
 mod chase;
+mod close;
 mod contracts;
 mod decline;
 mod error;

@@ -24,6 +24,23 @@ pub(crate) const DECLINE_LOOK_MIN: Duration = Duration::from_secs(1);
 /// See [`DECLINE_LOOK_MIN`].
 pub(crate) const DECLINE_LOOK_MAX: Duration = Duration::from_secs(30);
 
+/// Between two looks for contracts that are over and hold something of this node, one read each: at
+/// least and at most. Nobody waits for it but whoever wants the room.
+pub(crate) const CLOSE_LOOK_MIN: Duration = Duration::from_secs(1);
+/// See [`CLOSE_LOOK_MIN`].
+pub(crate) const CLOSE_LOOK_MAX: Duration = Duration::from_secs(60);
+/// Between two nodes of one contract that would close it, at most: more than a block takes. The last
+/// of 140 places comes after 70 minutes.
+pub(crate) const CLOSE_TURN: Duration = Duration::from_secs(30);
+/// One that could not be closed is tried again after this.
+pub(crate) const CLOSE_RETRY: Duration = Duration::from_secs(600);
+/// Contracts closed in one look, each of them a transaction.
+pub(crate) const CLOSE_AT_ONCE: usize = 16;
+/// Reads of [`CONTRACTS_AT_ONCE`] contracts in one look: at 60 s a look, 34 contracts a second.
+pub(crate) const READS_AT_ONCE: usize = 8;
+/// Contracts that are followed to their end, 16 bytes each.
+pub(crate) const FOLLOWED_MAX: usize = 1 << 16;
+
 /// What a place may hold beyond the plain bytes of its contract's share: headers, metadata packs
 /// and padding. Half as much again, and 8 MiB so that a small contract is not hit by one pack.
 pub(crate) const ALLOWANCE_DIVISOR: u64 = 2;

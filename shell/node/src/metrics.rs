@@ -41,6 +41,8 @@ pub struct Metrics {
     pub records_deleted: u64,
     /// Workloads declined.
     pub workloads_declined: u64,
+    /// Contracts that were over, closed.
+    pub contracts_closed: u64,
 }
 
 /// Counts one thing.
@@ -74,6 +76,7 @@ pub(crate) struct Counters {
     pub(crate) challenges_refused: Count,
     pub(crate) records_deleted: Count,
     pub(crate) workloads_declined: Count,
+    pub(crate) contracts_closed: Count,
 }
 
 /// Reads the figures of a node, also after the node has stopped.
@@ -107,6 +110,7 @@ impl Meter {
             challenges_refused: counters.challenges_refused.get(),
             records_deleted: counters.records_deleted.get(),
             workloads_declined: counters.workloads_declined.get(),
+            contracts_closed: counters.contracts_closed.get(),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::prover::{Audience, Prover};
 use crate::rules::rules;
 use crate::shelf::Shelf;
 use crate::watch::{self, Watch};
-use crate::{decline, housekeeping, keep, register};
+use crate::{close, decline, housekeeping, keep, register};
 
 /// The service that a node offers.
 const SHARD: Service = Service::new(acre_store::protocol::SERVICE);
@@ -159,9 +159,14 @@ impl Node {
             Ok(parameters) => parameters.capacity,
             Err(_) => genesis.parameters.capacity.clone(),
         };
-        let pause = decline::pause(Duration::from_millis(capacity_rules.epoch_ms));
+        let epoch = Duration::from_millis(capacity_rules.epoch_ms);
         let own = SigningKey::from_seed(key.seed().duplicate());
+        let pause = decline::pause(epoch);
         beside.spawn(decline::run(ledger.clone(), own, pause, Arc::clone(&counters)));
+        let own = SigningKey::from_seed(key.seed().duplicate());
+        let (closing, pause) = (Arc::clone(&shelf), close::pause(epoch));
+        let counted = Arc::clone(&counters);
+        beside.spawn(close::run(ledger.clone(), own, closing, pause, counted));
         let rules = rules(&capacity_rules);
         rules.check().map_err(NodeError::Rules)?;
         let made = Plots::open(&dir.join("plots"), id, rules.plot).map_err(NodeError::Plots)?;

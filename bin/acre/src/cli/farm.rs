@@ -98,6 +98,17 @@ pub(crate) enum Farm {
         /// Its number.
         id: Option<acre_types::FarmId>,
     },
+    /// Change the name of an own farm, or the account that it earns for.
+    Set {
+        /// Its number.
+        id: acre_types::FarmId,
+        /// The new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// The account that earns from now on.
+        #[arg(long, value_name = "ACCOUNT")]
+        payout: Option<acre_types::AccountId>,
+    },
     /// Sign a token with which a node may join.
     Token {
         /// The farm's number.

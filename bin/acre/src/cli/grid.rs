@@ -167,6 +167,24 @@ pub(crate) enum Validator {
         #[arg(long = "node", value_name = "ID")]
         nodes: Vec<acre_types::NodeId>,
     },
+    /// Say anew where a candidate is reached, or which nodes stand behind it; what is not named stays.
+    Set {
+        /// Where other validators reach it: an IP address and a port.
+        #[arg(long, value_name = "ADDRESS")]
+        engine: Option<std::net::SocketAddr>,
+        /// Where readers ask it.
+        #[arg(long, value_name = "ADDRESS")]
+        rpc: Option<std::net::SocketAddr>,
+        /// An own node that stands behind it; those named here are all there are.
+        #[arg(long = "node", value_name = "ID", conflicts_with = "no_nodes")]
+        nodes: Vec<acre_types::NodeId>,
+        /// No node stands behind it any more.
+        #[arg(long)]
+        no_nodes: bool,
+        /// The directory of a validator of the genesis, whose own key is its account.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
     /// Give up the seat, or the wish for one. The stake comes back some terms later, by `collect`.
     Leave {
         /// The directory of a validator of the genesis, whose own key is its account.

@@ -1,5 +1,6 @@
 //! The command line (DESIGN section 8; stable). Completions are made from these definitions.
 
+mod contract;
 mod farm;
 mod grid;
 mod person;
@@ -11,9 +12,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use contract::{Contract, Offer, Service, Term, Workload};
 pub(crate) use farm::{Farm, FarmMembers, Join, Level, Node, PolicyName, Simulate};
 pub(crate) use grid::{Admit, Grid, Kind, Ledger, NewGrid, NewValidator, Proof, Validator};
-pub(crate) use person::{Contract, Id, IdHandle, IdKey, IdRecovery, Role, Wallet};
+pub(crate) use person::{Id, IdHandle, IdKey, IdRecovery, Role, Wallet};
 pub(crate) use storage::{Explain, Get, Ls, Mv, Put, Repair, Rm};
 pub(crate) use vote::{Admitted, Cast, Change, Propose, Side as VoteSide, Vote};
 

@@ -162,24 +162,3 @@ pub(crate) enum Wallet {
     /// Transfers of this account that the validator still remembers.
     History,
 }
-
-#[derive(Subcommand)]
-pub(crate) enum Contract {
-    /// All contracts of this account.
-    List,
-    /// One contract.
-    Show {
-        /// Its number.
-        id: acre_types::ContractId,
-    },
-    /// Its bill, each line computed again, with its sums.
-    Bill {
-        /// Its number.
-        id: acre_types::ContractId,
-    },
-    /// Pays what has come due; closes what is over. Anyone may: who closes has the fee back.
-    Settle {
-        /// Its number.
-        id: acre_types::ContractId,
-    },
-}

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use acre_chain::LedgerClient;
 use acre_ledger::mint::Certification;
 use acre_ledger::{Action, CertificateOf};
 use acre_types::{AccountId, Digest, Epoch, FarmId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::farm::find;
 use super::node::present_epoch;
@@ -61,9 +62,32 @@ fn digest(file: &Path) -> Outcome<Digest> {
 }
 
 async fn tell(person: &Person, id: FarmId, out: &Output) -> Outcome {
-    let certificate = person.ledger.read(&CertificateOf(id)).await.map_err(failure)?;
-    let mut report = show::certificate(&certificate.unwrap_or_default());
+    let mut report = of(&person.ledger, id).await?;
     report["farm"] = json!(id);
     out.data(&report, || show::lines(&report));
     Ok(())
+}
+
+/// Whose word a farm has, and what that makes of it in the epoch that runs.
+pub(super) async fn of(ledger: &LedgerClient, id: FarmId) -> Outcome<Value> {
+    let certificate = ledger.read(&CertificateOf(id)).await.map_err(failure)?.unwrap_or_default();
+    let rules = ledger.parameters().await.map_err(failure)?.certification;
+    let running = present_epoch(ledger).await?.number;
+    let mut report = show::certificate(&certificate);
+    let level = certificate.level(&rules, running, running);
+    report["certification"] = json!(format!("{level:?}").to_lowercase());
+    Ok(report)
+}
+
+/// The same for people, a line each.
+pub(super) fn in_words(report: &Value) -> Vec<String> {
+    let text = |value: &Value, key: &str| {
+        value[key].as_str().map_or_else(|| value[key].to_string(), ToOwned::to_owned)
+    };
+    let level = format!("level    {}", text(report, "certification"));
+    let words = report["attestations"].as_array().into_iter().flatten().map(|one| {
+        let (by, level, until) = (text(one, "by"), text(one, "level"), text(one, "until_epoch"));
+        format!("         {level} by the word of {by}, until epoch {until}")
+    });
+    std::iter::once(level).chain(words).collect()
 }

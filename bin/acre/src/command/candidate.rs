@@ -1,13 +1,14 @@
-//! `acre validator join|leave|stake|unstake|collect`: standing for a seat.
+//! `acre validator join|set|leave|stake|unstake|collect`: standing for a seat.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use acre_chain::LedgerClient;
 use acre_codec::List;
 use acre_crypto::SigningKey;
 use acre_ledger::{
-    Action, Candidate, CandidateBy, CandidateOf, NewCandidate, Possession, SeatsBy, Standing,
-    TheSeats,
+    Action, Address, BackingNodes, Candidate, CandidateBy, CandidateOf, NewCandidate, Possession,
+    SeatsBy, Standing, TheSeats,
 };
 use acre_types::{AccountId, Amount, NodeId, PublicKey, Text};
 use serde_json::json;
@@ -68,10 +69,7 @@ pub(crate) async fn join(
         engine: Text::new(settings.engine.to_string())?,
         rpc: Text::new(settings.rpc.to_string())?,
         stake,
-        nodes: List::new(nodes).map_err(|_| {
-            let most = acre_ledger::limits::BACKING_NODES_MAX;
-            Failure::new(Code::Usage, format!("{most} nodes at most stand behind a candidate"))
-        })?,
+        nodes: backing(nodes)?,
     };
     person.submit(Action::RegisterCandidate(new)).await?;
     if stake < least {
@@ -79,6 +77,51 @@ pub(crate) async fn join(
     }
     out.note("Keep it running; it follows the chain from the next term on, and sits at a later one: acre validator list");
     tell(&person.ledger, key.public(), out).await
+}
+
+fn backing(nodes: Vec<NodeId>) -> Outcome<BackingNodes> {
+    Ok(List::new(nodes).map_err(|_| {
+        let most = acre_ledger::limits::BACKING_NODES_MAX;
+        Failure::new(Code::Usage, format!("{most} nodes at most stand behind a candidate"))
+            .state("nothing was changed")
+    })?)
+}
+
+/// What a candidate says of itself anew; `None` stays as it is.
+pub(crate) struct Update {
+    pub(crate) engine: Option<SocketAddr>,
+    pub(crate) rpc: Option<SocketAddr>,
+    pub(crate) nodes: Option<Vec<NodeId>>,
+}
+
+/// Changes where a candidate is reached, or which nodes stand behind it.
+pub(crate) async fn set(home: &Home, dir: Option<&Path>, new: Update, out: &Output) -> Outcome {
+    if new.engine.is_none() && new.rpc.is_none() && new.nodes.is_none() {
+        return Err(Failure::new(Code::Usage, "nothing to change was named")
+            .state("nothing was changed")
+            .hint("acre validator set --help")
+            .into());
+    }
+    let person = Person::of(home).await?;
+    let own = own(&person, dir).await?;
+    let missing = || {
+        let what = format!("{} is no candidate any more", own.validator);
+        Failure::new(Code::NotFound, what).state("nothing was changed")
+    };
+    let known = find(&person.ledger, own.validator).await?.ok_or_else(missing)?;
+    let address = |new: Option<SocketAddr>, known: Address| match new {
+        Some(new) => Text::new(new.to_string()),
+        None => Ok(known),
+    };
+    let action = Action::UpdateCandidate {
+        validator: own.validator,
+        engine: address(new.engine, known.engine)?,
+        rpc: address(new.rpc, known.rpc)?,
+        nodes: new.nodes.map_or(Ok(known.nodes), backing)?,
+    };
+    submit(&person, &own, action).await?;
+    out.note("A seat takes new addresses with the next term; the validator's own settings are its directory's.");
+    tell(&person.ledger, own.validator, out).await
 }
 
 /// Gives up a seat or the wish for one.

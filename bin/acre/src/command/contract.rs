@@ -1,13 +1,17 @@
 //! `acre contract`: what one has reserved, and bills that anyone computes again.
 
+mod change;
+mod make;
+
+use acre_chain::LedgerClient;
 use acre_ledger::bill::{Book, Ledger, recompute};
-use acre_ledger::{Action, BillEntry, BillLine, Contract};
+use acre_ledger::{BillEntry, BillLine, Contract};
 use acre_types::{Amount, ContractId};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
 use super::show;
-use crate::cli::Contract as Command;
+use crate::cli::{Contract as Command, Service};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
@@ -22,15 +26,53 @@ pub(crate) async fn run(home: &Home, command: Command, out: &Output) -> Outcome 
             Ok(())
         }
         Command::Bill { id } => bill(home, id, out).await,
-        Command::Settle { id } => settle(home, id, out).await,
+        Command::Settle { id } => change::settle(home, id, out).await,
+        Command::Rent { node, term } => make::rent(home, &node, &term, out).await,
+        Command::Name { label, term } => make::name(home, label, &term, out).await,
+        Command::Workload(asked) => make::workload(home, &asked, out).await,
+        Command::Service(command) => service(home, command, out).await,
+        Command::Extend { id, period, bytes } => change::extend(home, id, period, bytes, out).await,
+        Command::Cancel { id, with_data } => {
+            let data = if with_data { Data::Too } else { Data::Stays };
+            change::cancel(home, id, data, out).await
+        }
     }
 }
 
-async fn find(home: &Home, id: ContractId) -> Outcome<(acre_chain::LedgerClient, Contract)> {
+/// What becomes of data that a contract holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Data {
+    Stays,
+    Too,
+}
+
+async fn service(home: &Home, command: Service, out: &Output) -> Outcome {
+    match command {
+        Service::Offer(offer) => make::offer(home, &offer, out).await,
+        Service::Accept { id, terms } => change::accept(home, id, terms.as_deref(), out).await,
+        Service::Charge { id, amount } => change::charge(home, id, amount, out).await,
+        Service::Cancel { id } => change::cancel_service(home, id, out).await,
+    }
+}
+
+fn missing(id: ContractId) -> Failure {
+    Failure::new(Code::NotFound, format!("there is no contract {id}")).hint("acre contract list")
+}
+
+/// What came back to the owner of a contract that was closed.
+async fn refunded(ledger: &LedgerClient, contract: &Contract) -> Outcome<Amount> {
+    let lines = ledger.bill(contract).await.map_err(failure)?;
+    let back = lines.iter().rev().find_map(|line| match &line.entry {
+        BillEntry::Refund(refund) => Some(refund.net),
+        _ => None,
+    });
+    Ok(back.unwrap_or(Amount::ZERO))
+}
+
+async fn find(home: &Home, id: ContractId) -> Outcome<(LedgerClient, Contract)> {
     let ledger = reader(home).await?;
     let contract = ledger.contract(id).await.map_err(failure)?;
-    let missing = || Failure::new(Code::NotFound, format!("there is no contract {id}"));
-    Ok((ledger, contract.ok_or_else(missing)?))
+    Ok((ledger, contract.ok_or_else(|| missing(id))?))
 }
 
 async fn list(home: &Home, out: &Output) -> Outcome {
@@ -51,19 +93,6 @@ async fn list(home: &Home, out: &Output) -> Outcome {
         });
         std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
     });
-    Ok(())
-}
-
-async fn settle(home: &Home, id: ContractId, out: &Output) -> Outcome {
-    find(home, id).await?;
-    let person = Person::of(home).await?;
-    let committed = person.submit(Action::SettleContract { contract: id }).await?;
-    let contract = person.ledger.contract(id).await.map_err(failure)?;
-    let missing = || Failure::new(Code::NotFound, format!("contract {id} is gone"));
-    let mut value = show::contract(&contract.ok_or_else(missing)?);
-    value["tx"] = json!(committed.id);
-    value["height"] = json!(committed.height);
-    out.data(&value, || show::lines(&value));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
 use acre_ledger::{Action, Farm, JoinToken, SignedJoinToken};
-use acre_types::{FarmId, Text, UnixMs};
+use acre_types::{AccountId, FarmId, Text, UnixMs};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
@@ -21,6 +21,7 @@ pub(crate) async fn run(home: &Home, command: Command, out: &Output) -> Outcome 
     match command {
         Command::Create { name } => create(home, &name, out).await,
         Command::Show { id } => list(home, id, out).await,
+        Command::Set { id, name, payout } => set(home, id, name, payout, out).await,
         Command::Token { id } => token(home, id, out).await,
         Command::Explain { id, periods } => super::reward::explain(home, id, periods, out).await,
         Command::Claim { id } => super::reward::claim(home, id, out).await,
@@ -57,16 +58,54 @@ async fn create(home: &Home, name: &str, out: &Output) -> Outcome {
     Ok(())
 }
 
+async fn set(
+    home: &Home,
+    id: FarmId,
+    name: Option<String>,
+    payout: Option<AccountId>,
+    out: &Output,
+) -> Outcome {
+    if name.is_none() && payout.is_none() {
+        return Err(Failure::new(Code::Usage, "neither a name nor an account was named")
+            .state("nothing was changed")
+            .hint(format!("acre farm set {id} --name NAME"))
+            .into());
+    }
+    let person = Person::of(home).await?;
+    let known = find(&person.ledger, id).await?;
+    let name = match name {
+        Some(name) => Text::new(name)
+            .map_err(|error| Failure::new(Code::Usage, error).state("nothing was changed"))?,
+        None => known.name,
+    };
+    let payout = payout.unwrap_or(known.payout);
+    person.submit(Action::UpdateFarm { farm: id, name, payout }).await?;
+    let farm = find(&person.ledger, id).await?;
+    let value = show::numbered_farm(id, &farm);
+    out.data(&value, || show::lines(&value));
+    Ok(())
+}
+
 async fn list(home: &Home, id: Option<FarmId>, out: &Output) -> Outcome {
     let ledger = reader(home).await?;
     let farms = match id {
         None => ledger.farms().await.map_err(failure)?,
         Some(id) => vec![(id, find(&ledger, id).await?)],
     };
-    let values: Vec<Value> =
+    let mut values: Vec<Value> =
         farms.iter().map(|(id, farm)| show::numbered_farm(*id, farm)).collect();
+    // Of one farm, whose word it has, too.
+    let mut words = Vec::new();
+    if let (Some(id), [value]) = (id, values.as_mut_slice()) {
+        let found = attest::of(&ledger, id).await?;
+        value["certification"] = found["certification"].clone();
+        value["attestations"] = found["attestations"].clone();
+        words = attest::in_words(&found);
+    }
     out.data(&json!({ "farms": values }), || match (&id, farms.as_slice()) {
-        (Some(id), [(_, farm)]) => stake::describe(*id, farm),
+        (Some(id), [(_, farm)]) => {
+            std::iter::once(stake::describe(*id, farm)).chain(words).collect::<Vec<_>>().join("\n")
+        }
         _ => {
             let head = format!("{:>5}  {:<24} {:<17} {:>16}", "FARM", "NAME", "OWNER", "STAKE");
             let lines = farms.iter().map(|(id, farm)| {

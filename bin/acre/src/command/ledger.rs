@@ -60,14 +60,11 @@ async fn transaction(home: &Home, id: Digest, out: &Output) -> Outcome {
     let ledger = reader(home).await?;
     let missing =
         || Failure::new(Code::NotFound, format!("no transaction {id} in the blocks that are kept"));
-    let height = ledger.transaction(id).await.map_err(failure)?.ok_or_else(missing)?;
-    let block = ledger.block(height).await.map_err(failure)?.ok_or_else(missing)?;
-    let signed = (block.payload.transactions.iter())
-        .find(|signed| signed.transaction.id() == id)
-        .ok_or_else(missing)?;
-    let transaction = &signed.transaction;
+    let found = ledger.find(id).await.map_err(failure)?.ok_or_else(missing)?;
+    let (block, transaction) = (&found.block, &found.signed.transaction);
     let report = json!({
-        "id": id, "height": height, "from": transaction.from, "nonce": transaction.nonce,
+        "id": id, "height": block.height, "block": block.id, "index": found.index,
+        "time": block.time, "from": transaction.from, "nonce": transaction.nonce,
         "fee": transaction.fee.to_string(), "action": format!("{:?}", transaction.action),
     });
     out.data(&report, || show::lines(&report));

@@ -121,6 +121,11 @@ async fn validator(home: &Home, command: cli::Validator, out: &Output) -> Outcom
         cli::Validator::Join { dir, stake, nodes } => {
             candidate::join(home, &dir, stake, nodes, out).await
         }
+        cli::Validator::Set { engine, rpc, nodes, no_nodes, dir } => {
+            let nodes = (no_nodes || !nodes.is_empty()).then_some(nodes);
+            let new = candidate::Update { engine, rpc, nodes };
+            candidate::set(home, dir.as_deref(), new, out).await
+        }
         cli::Validator::Leave { dir } => candidate::leave(home, dir.as_deref(), out).await,
         cli::Validator::Stake { amount } => candidate::stake(home, Change::More, amount, out).await,
         cli::Validator::Unstake { amount } => {

@@ -73,7 +73,7 @@ pub(super) async fn present_epoch(ledger: &LedgerClient) -> Outcome<EpochState> 
 }
 
 /// The one node whose id begins so.
-fn find<'a>(nodes: &'a [(NodeId, Node)], id: &str) -> Outcome<&'a (NodeId, Node)> {
+pub(super) fn find<'a>(nodes: &'a [(NodeId, Node)], id: &str) -> Outcome<&'a (NodeId, Node)> {
     let mut found = nodes.iter().filter(|(known, _)| known.to_string().starts_with(id));
     match (found.next(), found.next()) {
         (Some(node), None) => Ok(node),

@@ -1,15 +1,19 @@
 //! Ledger objects as JSON: snake_case, units in the keys.
 
+mod contract;
+
 use acre_ledger::{
-    Account, AnyObject, Attestation, Beacon, BillEntry, BillLine, Candidate, Certificate, Contract,
-    ContractState, Count, Earnings, EpochState, Farm, FarmRelease, Grid, KeyRole, Member,
-    MintReceiptObject, Node, NodeState, Parameters, Power, PriceState, Proposal, ProposalState,
-    Recovery, Release, Seat, Seats, Shares, Standing, Tally, Totals, Twin, TwinKey, TwinState,
+    Account, AnyObject, Attestation, Beacon, Candidate, Certificate, Count, Earnings, EpochState,
+    Farm, FarmRelease, Grid, KeyRole, Member, MintReceiptObject, Node, NodeState, Parameters,
+    Power, Proposal, ProposalState, Recovery, Release, Seat, Seats, Standing, Tally, Totals, Twin,
+    TwinKey, TwinState,
 };
 use acre_types::{AccountId, FarmId, NodeId, UnixMs};
 use serde_json::{Value, json};
 
 use crate::setting::Setting;
+
+pub(crate) use self::contract::{bill_line, cause, contract};
 
 pub(crate) fn object(any: &AnyObject) -> Value {
     match any {
@@ -54,8 +58,8 @@ pub(crate) fn object(any: &AnyObject) -> Value {
             "entry": format!("{:?}", admitted.entry).to_lowercase(),
             "number": admitted.number,
         }),
-        AnyObject::BillLine(line) => self::bill_line(line),
-        AnyObject::PriceState(state) => self::price(state),
+        AnyObject::BillLine(line) => bill_line(line),
+        AnyObject::PriceState(state) => contract::price(state),
         AnyObject::Certificate(certificate) => self::certificate(certificate),
         AnyObject::Merit(merit) => json!({ "good_periods": merit.run, "last_period": merit.last }),
         AnyObject::Power(power) => self::power(power),
@@ -219,121 +223,6 @@ fn node(node: &Node) -> Value {
         "epochs_counted": node.record.epochs,
         "witness_reports": node.witnessing.reports,
         "witness_strikes": node.witnessing.off,
-    })
-}
-
-pub(crate) fn contract(contract: &Contract) -> Value {
-    let mut shown = json!({
-        "id": contract.id,
-        "owner": contract.owner,
-        "kind": contract.kind.name(),
-        "places": contract.nodes(),
-        "created_ms": contract.created,
-        "expires_ms": contract.expires,
-        "settled_ms": contract.settled,
-        "escrow": contract.escrow.to_string(),
-        "usage": contract.usage.to_string(),
-        "deposit": contract.deposit.to_string(),
-        "bill_lines": contract.bills,
-        "state": match contract.state {
-            ContractState::Pending { .. } => "pending",
-            ContractState::Open => "open",
-            ContractState::Closed { .. } => "closed",
-        },
-    });
-    if let Some(storage) = contract.storage() {
-        shown["profile"] = json!(storage.profile.to_string());
-        shown["bytes"] = json!(storage.bytes);
-    }
-    shown
-}
-
-/// A line of a bill: what it is about, and where its tokens came from and went.
-pub(crate) fn bill_line(line: &BillLine) -> Value {
-    let mut shown = json!({ "at_ms": line.at, "from_ms": line.from, "to_ms": line.to });
-    let fields = match &line.entry {
-        BillEntry::Lock(lock) => json!({
-            "entry": "lock",
-            "item": lock.item.name(),
-            "quantity": lock.quantity.to_string(),
-            "unit": lock.item.unit(),
-            "weight_permille": lock.weight,
-            "unit_price_micro_usd": lock.unit_price.0,
-            "token_micro_usd": lock.token.0,
-            "gross": lock.gross.to_string(),
-            "discount_percent": lock.discount_percent,
-            "discount": lock.discount.to_string(),
-            "net": lock.net.to_string(),
-        }),
-        BillEntry::Deposit(deposit) => json!({
-            "entry": "deposit",
-            "listed": deposit.listed.to_string(),
-            "whole_ms": deposit.whole_ms,
-            "grace_ms": deposit.grace_ms,
-            "held": deposit.held.to_string(),
-            "net": deposit.net.to_string(),
-        }),
-        BillEntry::Pay(pay) => json!({
-            "entry": "pay",
-            "purse": format!("{:?}", pay.purse).to_lowercase(),
-            "listed": pay.listed.to_string(),
-            "held": pay.held.to_string(),
-            "part": pay.part,
-            "whole": pay.whole,
-            "gross": pay.gross.to_string(),
-            "discount": pay.discount.to_string(),
-            "net": pay.net.to_string(),
-            "refund": pay.refund.to_string(),
-            "penalty": pay.penalty.to_string(),
-            "shares": shares(&pay.shares),
-        }),
-        BillEntry::Recall(recall) => json!({
-            "entry": "recall",
-            "listed": recall.listed.to_string(),
-            "paid": recall.paid.to_string(),
-            "discount_percent": recall.discount_percent,
-            "net": recall.net.to_string(),
-            "shares": shares(&recall.shares),
-        }),
-        BillEntry::Closing(closing) => json!({
-            "entry": "closing",
-            "net": closing.net.to_string(),
-        }),
-        BillEntry::Reward(reward) => json!({
-            "entry": "reward",
-            "settler": reward.settler,
-            "net": reward.net.to_string(),
-        }),
-        BillEntry::Refund(refund) => json!({
-            "entry": "refund",
-            "time": refund.time.to_string(),
-            "usage": refund.usage.to_string(),
-            "deposit": refund.deposit.to_string(),
-            "net": refund.net.to_string(),
-        }),
-    };
-    if let (Value::Object(shown), Value::Object(fields)) = (&mut shown, fields) {
-        shown.extend(fields);
-    }
-    shown
-}
-
-fn shares(shares: &Shares) -> Value {
-    json!({
-        "farms": shares.farms.to_string(),
-        "foundation": shares.foundation.to_string(),
-        "fund": shares.fund.to_string(),
-        "burned": shares.burned.to_string(),
-    })
-}
-
-fn price(state: &PriceState) -> Value {
-    json!({
-        "token_micro_usd": state.price.0,
-        "agreed_ms": state.agreed,
-        "posts": state.posts.iter().map(|post| json!({
-            "feed": post.feed, "micro_usd": post.price.0, "at_ms": post.at,
-        })).collect::<Vec<_>>(),
     })
 }
 

@@ -108,7 +108,7 @@ fn metrics(node: &Node) -> Arc<Registry> {
         let meter = node.meter();
         registry.watch(name, help, move || whole(read(&meter.read())));
     }
-    let totals: [(&str, &str, Read); 7] = [
+    let totals: [(&str, &str, Read); 8] = [
         ("acre_node_verdicts_total", "Verdicts in reports that the ledger took.", |of| of.verdicts),
         ("acre_node_reports_total", "Reports that the ledger took.", |of| of.reports),
         ("acre_node_reports_failed_total", "Reports too late or refused.", |of| of.reports_failed),
@@ -126,6 +126,9 @@ fn metrics(node: &Node) -> Arc<Registry> {
             |of| of.records_deleted,
         ),
         ("acre_node_workloads_declined_total", "Workloads declined.", |of| of.workloads_declined),
+        ("acre_node_contracts_closed_total", "Contracts that were over, closed.", |of| {
+            of.contracts_closed
+        }),
     ];
     for (name, help, read) in totals {
         let meter = node.meter();

@@ -8,8 +8,9 @@ pub(crate) mod tree;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -223,6 +224,29 @@ pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().unwrap_or_else(|| panic!("'{key}' is no list in {value}"))
 }
 
+/// What a process says on `admin.sock` in its directory.
+#[track_caller]
+pub(crate) fn administered(dir: &Path, path: &str) -> (u16, String) {
+    let socket = dir.join("admin.sock");
+    let mut stream = UnixStream::connect(&socket)
+        .unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// One figure that a process tells of itself.
+#[track_caller]
+pub(crate) fn metric(dir: &Path, name: &str) -> u64 {
+    let (code, text) = administered(dir, "/metrics");
+    assert_eq!(code, 200, "{text}");
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let found = found.unwrap_or_else(|| panic!("no {name} in {text}"));
+    found.parse().unwrap_or_else(|error| panic!("{name} {found}: {error}"))
+}
+
 /// A grid in a directory of its own, ended and removed with this value.
 pub(crate) struct Grid {
     folder: TempDir,
@@ -303,6 +327,15 @@ impl Grid {
         let status = self.status();
         let found = list(&status, "nodes").iter().find(|node| node["id"] == id);
         found.unwrap_or_else(|| panic!("no node {id} in {status}")).clone()
+    }
+
+    /// Directories of the processes of this kind, as `nodes` or `validators`.
+    #[track_caller]
+    pub(crate) fn dirs(&self, kind: &str) -> Vec<PathBuf> {
+        let all = std::fs::read_dir(self.home().join("grid").join(kind)).unwrap();
+        let mut all: Vec<PathBuf> = all.map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        all
     }
 
     /// Ids of all nodes.

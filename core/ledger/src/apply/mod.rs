@@ -170,7 +170,7 @@ impl<'a> Work<'a> {
                 self.change_places(from, *contract, replace, add)
             }
             Action::CancelContract { contract } => self.cancel_contract(from, *contract),
-            Action::SettleContract { contract } => self.settle_contract(from, *contract),
+            Action::SettleContract { contract } => self.settle_contract(payer, *contract),
             Action::TurnBeacon { reveal, commit, .. } => self.turn_beacon(from, *reveal, *commit),
             Action::ReportWitness { epoch, verdicts } => {
                 self.report_witness(from, *epoch, verdicts)
@@ -386,6 +386,9 @@ fn payer_of(
                 return Err(Refusal::NotYours { what: "the node" }.into());
             }
             Ok(known.operator)
+        }
+        Action::SettleContract { contract } => {
+            contract::settler(overlay, now, from, *contract, signed.transaction.fee)
         }
         _ => Ok(from),
     }

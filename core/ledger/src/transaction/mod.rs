@@ -6,7 +6,8 @@
 //!
 //! Fees are burned: there is no one yet whom the ledger could pay for making blocks. The payer is
 //! the account `from`, except where a node speaks for itself ([`Action::RegisterNode`],
-//! [`Action::ReportWorkload`], and [`Action::UpdateNode`] from the node's own account): then it is the owner of its farm, and the
+//! [`Action::ReportWorkload`], and [`Action::UpdateNode`] from the node's own account) or closes a contract about itself that is
+//! over ([`Action::SettleContract`]): then it is the owner of its farm, and the
 //! fee must be the least possible, so that a node cannot waste its owner's tokens at will.
 
 mod action;

@@ -265,15 +265,10 @@ pub(super) async fn transaction(
     q: Question,
 ) -> Answer<One<dto::Transaction>> {
     let id: Digest = q.part("id")?;
-    let reading = async {
-        let Some(height) = explorer.ledger().transaction(id).await? else { return Ok(None) };
-        explorer.ledger().block(height).await
-    };
-    let block = explorer.read(reading).await?;
-    let found = block.as_ref().and_then(|found| {
-        let mut all = found.payload.transactions.iter();
-        let signed = all.find(|signed| signed.transaction.id() == id)?;
-        Some(dto::Transaction::new(found.block.height, signed))
+    let found = explorer.read(explorer.ledger().find(id)).await?;
+    let found = found.map(|found| {
+        explorer.check_block(&found.block);
+        dto::Transaction::new(found.block.height, &found.signed)
     });
     let item = found.ok_or_else(|| {
         let message = format!("no transaction {id} in the blocks that are kept");

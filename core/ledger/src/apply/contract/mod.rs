@@ -18,7 +18,7 @@ mod workload;
 use acre_types::{AccountId, Amount, Bytes, ContractId, NodeId, UnixMs};
 
 use self::book::Span;
-use super::{Done, Work, next};
+use super::{Done, Work, farm, next};
 use crate::bill::{self, share_of};
 use crate::error::Refusal;
 use crate::event::Event;
@@ -28,6 +28,7 @@ use crate::object::{
     Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Parts, Places, Purse,
     Resources, Stand, TokenPrice,
 };
+use crate::overlay::Overlay;
 use crate::price::{self, Terms};
 use crate::transaction::{NewContract, NewKind};
 
@@ -286,21 +287,21 @@ impl Work<'_> {
         self.close(contract, Cause::Cancelled, None)
     }
 
-    /// Pays up to now, and closes what is over: who does that has his fee back from what the contract
-    /// kept for it.
-    pub(super) fn settle_contract(&mut self, from: AccountId, id: ContractId) -> Done {
+    /// Pays up to now, and closes what is over: who paid for that has his fee back from what the
+    /// contract kept for it.
+    pub(super) fn settle_contract(&mut self, payer: AccountId, id: ContractId) -> Done {
         let mut contract = self.open_contract(id)?;
         if let ContractState::Pending { deadline, .. } = contract.state {
             if self.now < deadline {
                 return Err(Refusal::NotAccepted { contract: id }.into());
             }
-            return self.abandon(&contract, Cause::Unanswered, Some(from));
+            return self.abandon(&contract, Cause::Unanswered, Some(payer));
         }
         let is_over = contract.status(self.now) == ContractStatus::Over;
         let bills = contract.bills;
         self.settle(&mut contract)?;
         if is_over {
-            return self.close(contract, Cause::Expired, Some(from));
+            return self.close(contract, Cause::Expired, Some(payer));
         }
         if contract.bills == bills {
             return Err(Refusal::NothingToDo.into());
@@ -395,6 +396,29 @@ impl Work<'_> {
         let state = self.overlay.get(&ThePrice)?;
         Ok(price::token_price(&self.parameters.prices, state.as_ref()))
     }
+}
+
+/// Who pays for settling a contract: its sender; for a node of that very contract its operator, if the
+/// contract is closed by it and kept so much for whoever does, so that he has all of it back.
+pub(super) fn settler(
+    overlay: &mut Overlay<'_>,
+    now: UnixMs,
+    from: AccountId,
+    id: ContractId,
+    fee: Amount,
+) -> Done<AccountId> {
+    let node = NodeId(from.0);
+    let Some(contract) = overlay.get(&id)? else { return Ok(from) };
+    let is_closed_by_it = match contract.state {
+        ContractState::Pending { deadline, .. } => now >= deadline,
+        ContractState::Open => contract.status(now) == ContractStatus::Over,
+        ContractState::Closed { .. } => false,
+    };
+    if !contract.nodes().contains(&node) || !is_closed_by_it || contract.closing < fee {
+        return Ok(from);
+    }
+    let known = overlay.must(&node)?;
+    Ok(if farm::may_update(from, node, &known) { known.operator } else { from })
 }
 
 /// The nodes that a new contract asks for.
