@@ -73,13 +73,14 @@ pub fn fold(
 impl Folded {
     /// Enters the epoch into the books of the node. Never more than it claims (L7).
     ///
-    /// Cores and memory were measured as far as they were free. What contracts have reserved by now is
-    /// added, and what is reserved is not free: no core is both, whenever a contract began or ended.
-    pub fn enter(&self, tally: &Tally, node: &mut Node) {
+    /// Cores and memory were measured as far as they were free. What contracts that the node agreed to
+    /// have reserved by now is added, and what is reserved is not free: no core is both, whenever a
+    /// contract began or ended.
+    pub fn enter(&self, tally: &Tally, node: &mut Node, overcommit: u8) {
         let up = u128::from(tally.span_ms).saturating_mul(self.uptime.min(WHOLE).into());
         let up = u64::try_from(up.div_euclid(WHOLE.into())).unwrap_or(tally.span_ms);
         let old = node.record;
-        let (free, reserved) = (node.idle(), node.reserved.as_capacity().min(node.capacity));
+        let (free, reserved) = (node.idle(overcommit), node.busy(overcommit));
         let measured = self.measured.min(Capacity { storage: node.capacity.storage, ..free });
         node.verified = Capacity {
             storage: measured.storage,

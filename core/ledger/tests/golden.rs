@@ -223,6 +223,7 @@ fn object_of_every_type() {
         country: "BE".parse().unwrap(),
         capacity: capacity(4),
         reserved: resources(),
+        asked: Resources { ipv4: 1, ..resources() },
         rented: Some(ContractId(5)),
         addresses: addresses(),
         state: NodeState::Retired,

@@ -10,9 +10,7 @@ use acre_ledger::{
     Action, Amendment, Attestation, Capacity, Certificate, CertificationRules, Event, Key, Merit,
     Muster, Nap, Offence, Power, PowerRules, SignedTransaction, Transaction,
 };
-use acre_types::{
-    AccountId, Amount, Bytes, Digest, Epoch, FarmId, NodeId, PublicKey, Signature, UnixMs,
-};
+use acre_types::{AccountId, Amount, Digest, Epoch, FarmId, NodeId, PublicKey, Signature, UnixMs};
 
 use common::key;
 
@@ -105,7 +103,6 @@ fn object_of_every_type() {
         called: Some(Epoch(25)),
         span_ms: 26,
         proven: Capacity::default(),
-        solid: Bytes(22),
     };
     let objects = [
         encode(&Certificate { attestations: List::new(vec![attestation]).unwrap() }),

@@ -82,6 +82,8 @@ fn span() -> Span {
         honest: 19,
         proven: Sums { cores: 21, memory: 22, ssd: 5, hdd: 20 },
         sold: Sums { cores: 1, memory: 2, ssd: 3, hdd: 14 },
+        traffic: Bytes(6),
+        traffic_cover: Amount(7),
     }
 }
 
@@ -103,6 +105,7 @@ fn object_of_every_type() {
         period: 29,
         capacity: Raw { cores: 30, memory: Bytes(31 << 30), ssd: Bytes(0), hdd: Bytes(1 << 50) },
         traffic: Bytes(32),
+        traffic_cover: Amount(5),
         ipv4_ms: 33,
         due_ms: 36_000_000,
         up_ms: 35_900_000,

@@ -66,6 +66,7 @@ fn node(number: u32, nodes: u32) -> (NodeId, Node) {
         country: country(number / 7),
         capacity,
         reserved: acre_ledger::Resources::storage(Bytes(storage.0 / 2)),
+        asked: acre_ledger::Resources::default(),
         rented: None,
         addresses: List::new(vec![Text::new("203.0.113.77:40000").unwrap()]).unwrap(),
         state: if number.is_multiple_of(50) { NodeState::Draining } else { NodeState::Active },

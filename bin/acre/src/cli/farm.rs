@@ -235,12 +235,9 @@ pub(crate) struct Simulate {
     /// Slow storage of a node.
     #[arg(long, default_value = "2TB", value_name = "SIZE")]
     pub(crate) hdd: acre_types::Bytes,
-    /// Public traffic of a node a month.
+    /// Public traffic of a node a month that tenants pay for.
     #[arg(long, default_value = "0", value_name = "SIZE")]
     pub(crate) traffic: acre_types::Bytes,
-    /// Public IPv4 addresses of a node.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) ipv4: u32,
     /// The policy that nodes register under.
     #[arg(long, value_enum, default_value_t = PolicyName::Standard)]
     pub(crate) policy: PolicyName,

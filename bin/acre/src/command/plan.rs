@@ -24,7 +24,6 @@ pub(crate) fn run(options: &Simulate, out: &Output) -> Outcome {
             hdd: options.hdd,
         },
         traffic: options.traffic,
-        ipv4: options.ipv4,
         certification,
         uptime_permille: options.uptime_permille,
         policy,

@@ -8,7 +8,7 @@ use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::key::{CertificateOf, MeritOf, TheEpoch};
 use crate::mint::Certification;
-use crate::object::{Attestation, Node, Span};
+use crate::object::{Attestation, Merit, Node, Span};
 
 impl Work<'_> {
     /// A certifier's word about a farm that is not its own; replaces its former one about this level.
@@ -106,14 +106,14 @@ impl Work<'_> {
         Ok(own.max(self.level_of_farm(node.farm)?))
     }
 
-    /// The level of a node in a period that is paid now, with which its row goes on or ends. The
-    /// farm's counts if it held in each epoch; the record if the period is itself a good one.
+    /// The level of a node in a period that is paid now, and its row, which goes on or ends with that:
+    /// the caller stores it once the period is paid. The farm's counts if it held in each epoch; the record if the period is itself a good one.
     pub(super) fn level_in_span(
         &mut self,
         id: NodeId,
         farm: FarmId,
         span: &Span,
-    ) -> Result<Certification, StateError> {
+    ) -> Result<(Certification, Merit), StateError> {
         let rules = &self.parameters.certification;
         let (record, epochs) = (rules.record, self.parameters.minting.period_epochs);
         let period_ms = epochs.saturating_mul(self.parameters.capacity.epoch_ms);
@@ -123,7 +123,6 @@ impl Work<'_> {
         let of_farm = certificate.level(rules, Epoch(first), Epoch(last));
         let merit = self.overlay.get(&MeritOf(id))?.unwrap_or_default();
         let merit = merit.after(&record, span.period, period_ms, (span.due_ms, span.up_ms));
-        self.overlay.put(&MeritOf(id), merit);
-        Ok(of_farm.max(merit.level(&record)))
+        Ok((of_farm.max(merit.level(&record)), merit))
     }
 }

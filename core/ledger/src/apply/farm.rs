@@ -102,6 +102,7 @@ impl Work<'_> {
             country: offer.country,
             capacity: offer.capacity,
             reserved: Resources::default(),
+            asked: Resources::default(),
             rented: None,
             addresses: offer.addresses.clone(),
             state: NodeState::Active,

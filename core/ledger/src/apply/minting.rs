@@ -10,7 +10,7 @@ use super::power::NapWorth;
 use super::{Done, Work};
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::Event;
-use crate::key::{EarningsOf, MintReceiptOf, PolicyBookOf, TheEpoch, TheTotals};
+use crate::key::{EarningsOf, MeritOf, MintReceiptOf, PolicyBookOf, TheEpoch, TheTotals};
 use crate::limits::CLOSED_SPANS_MAX;
 use crate::mint::{self, Certification, Health, MicroUsd, MintInput, Raw};
 use crate::object::{Earnings, MintReceiptObject, Node, Span, Tally};
@@ -72,9 +72,11 @@ impl Work<'_> {
         }
         let open = std::mem::replace(&mut earnings.open, Span::of(period));
         if open.due_ms == 0 {
-            // Verdicts of a period in which the node itself was not witnessed count in the next.
+            // Verdicts and traffic of a period in which the node was not witnessed count in the next.
             earnings.open.duties = open.duties;
             earnings.open.honest = open.honest;
+            earnings.open.traffic = open.traffic;
+            earnings.open.traffic_cover = open.traffic_cover;
             return Ok(earnings);
         }
         let mut closed = earnings.closed.to_vec();
@@ -126,7 +128,7 @@ impl Work<'_> {
     fn pay_span(&mut self, id: NodeId, earnings: &mut Earnings, span: &Span) -> Done {
         let farm = self.overlay.must(&id)?.farm;
         let payout = self.overlay.must(&farm)?.payout;
-        let certification = self.level_in_span(id, farm, span)?;
+        let (certification, merit) = self.level_in_span(id, farm, span)?;
         let input = self.mint_input(earnings, span, certification)?;
         let receipt =
             mint::receipt(&input).map_err(|_| Refusal::OutOfRange { what: "a reward" })?;
@@ -141,8 +143,9 @@ impl Work<'_> {
         earnings.vested_ms = receipt.vested_ms;
         earnings.sold_owed = receipt.sold_owed;
         let cover = earnings.sold_cover.checked_sub(receipt.sold());
-        let what = "more was minted for shards than is covered";
+        let what = "more was minted for what is sold than is covered";
         earnings.sold_cover = cover.ok_or(StateError::Books { what })?;
+        self.overlay.put(&MeritOf(id), merit);
         self.overlay.put(&TheTotals, totals);
         self.overlay.put(&PolicyBookOf(earnings.policy), book);
         self.pay_farm(farm, amount)?;
@@ -153,7 +156,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What the ledger knows. Nobody proves traffic and addresses in use, so there are none.
+    /// What the ledger knows. Bills do not tell what was paid for addresses, so there are none.
     fn mint_input(
         &mut self,
         earnings: &Earnings,
@@ -169,7 +172,8 @@ impl Work<'_> {
         Ok(MintInput {
             period: span.period,
             capacity: span.mean(),
-            traffic: Bytes(0),
+            traffic: span.traffic,
+            traffic_cover: span.traffic_cover,
             ipv4_ms: 0,
             due_ms: span.due_ms,
             up_ms: span.up_ms,
@@ -189,13 +193,26 @@ impl Work<'_> {
         })
     }
 
-    /// The foundation and the fire got so much for storage at a node: as much may be minted for shards
-    /// there.
+    /// The foundation and the fire got so much for what was sold at a node: as much may be minted for
+    /// that.
     pub(super) fn cover_sold(&mut self, id: NodeId, amount: Amount) -> Result<(), StateError> {
         let Some(mut earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
-        let what = "more was paid for a node than there is";
-        let cover = earnings.sold_cover.checked_add(amount).ok_or(StateError::Books { what })?;
-        earnings.sold_cover = cover;
+        earnings.sold_cover = Amount(earnings.sold_cover.0.saturating_add(amount.0));
+        self.overlay.put(&EarningsOf(id), earnings);
+        Ok(())
+    }
+
+    /// A tenant was billed for traffic at a node, and the foundation and the fire got so much of it.
+    pub(super) fn cover_traffic(
+        &mut self,
+        id: NodeId,
+        traffic: Bytes,
+        amount: Amount,
+    ) -> Result<(), StateError> {
+        let Some(mut earnings) = self.overlay.get(&EarningsOf(id))? else { return Ok(()) };
+        let open = &mut earnings.open;
+        open.traffic = Bytes(open.traffic.0.saturating_add(traffic.0));
+        open.traffic_cover = Amount(open.traffic_cover.0.saturating_add(amount.0));
         self.overlay.put(&EarningsOf(id), earnings);
         Ok(())
     }

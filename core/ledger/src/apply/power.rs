@@ -64,8 +64,8 @@ impl Work<'_> {
         let until = Epoch(first.0.saturating_add(epochs.into()));
         // What contracts reserved when it was last folded, they no longer do.
         let proven = node.unlent();
-        let (span_ms, solid) = (running.span_ms, node.solid.min(proven.storage));
-        power.nap = Some(Nap { from: first, until, called: None, span_ms, proven, solid });
+        let span_ms = running.span_ms;
+        power.nap = Some(Nap { from: first, until, called: None, span_ms, proven });
         self.overlay.put(&PowerOf(id), power);
         self.events.push(Event::SleepAnnounced { node: id, from: first, until });
         Ok(())
@@ -126,7 +126,10 @@ impl Work<'_> {
         let worth = if is_back {
             let paid = u128::from(slept_ms).saturating_mul(rules.asleep_permille.into()) / 1000;
             let paid_ms = u64::try_from(paid).unwrap_or(slept_ms);
-            let capacity = Raw::new(nap.proven.min(node.unlent()), nap.solid.min(node.solid));
+            // Nobody calls a muster to who sleeps: a machine that is rented for an hour a day would be
+            // paid for the day. Storage keeps what it holds.
+            let storage = nap.proven.min(node.unlent()).storage;
+            let capacity = Raw { hdd: storage, ..Raw::default() };
             NapWorth { due_ms: paid_ms, up_ms: paid_ms, capacity }
         } else {
             NapWorth { due_ms: slept_ms, up_ms: 0, capacity: Raw::default() }

@@ -161,7 +161,7 @@ impl Work<'_> {
             return Ok(());
         };
         let old = node.clone();
-        folded.enter(tally, &mut node);
+        folded.enter(tally, &mut node, self.parameters.contracts.overcommit);
         self.count_units(&old, &node)?;
         self.overlay.put(&id, node.clone());
         let nap = self.settle_nap(id, tally, &folded, &node)?;

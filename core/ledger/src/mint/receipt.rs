@@ -34,9 +34,12 @@ pub struct MintInput {
     pub period: u64,
     /// Verified capacity, the mean over the time in which the node was up.
     pub capacity: Raw,
-    /// Public traffic, in and out.
+    /// Public traffic that tenants were billed for.
     pub traffic: Bytes,
-    /// Milliseconds of public IPv4 addresses in use, summed over addresses.
+    /// What the foundation and the fire got of these bills: traffic earns no more than this.
+    pub traffic_cover: Amount,
+    /// Milliseconds of public IPv4 addresses in use, summed over addresses. None on the ledger: its bills
+    /// do not tell what was paid for them.
     pub ipv4_ms: u64,
     /// Milliseconds for which the node was to serve: those of the epochs that were witnessed.
     pub due_ms: u64,
@@ -81,7 +84,7 @@ pub enum MintItem {
     Compute,
     /// Quantity in SU.
     Storage,
-    /// Quantity in GB of traffic.
+    /// Quantity in GB of traffic; no more than is covered.
     Traffic,
     /// Quantity in hours of IPv4 addresses.
     Ipv4,
@@ -295,7 +298,11 @@ fn by_units(
             .checked_mul(u64::from(percent))
             .ok_or(MintError::OutOfRange { what: "a rate" })?;
         let value = worth(quantity, rate, time)?;
-        let amount = tokens(value, input.price)?;
+        let worth = tokens(value, input.price)?;
+        let amount = match item {
+            MintItem::Traffic => worth.min(input.traffic_cover),
+            _ => worth,
+        };
         lines.push(MintLine { item, quantity, rate, value, amount });
     }
     Ok(lines)

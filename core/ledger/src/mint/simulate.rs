@@ -6,7 +6,8 @@ use super::policy::Policy;
 use super::receipt::{Health, MintInput, receipt};
 use super::units::{Certification, MONTH_MS, MicroUsd, Raw};
 use crate::error::MintError;
-use crate::limits::PLAN_YEARS_MAX;
+use crate::limits::{FOUNDATION_PERCENT, PLAN_YEARS_MAX};
+use crate::object::Prices;
 
 /// A farm that somebody thinks of: some nodes of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +16,8 @@ pub struct FarmPlan {
     pub nodes: u32,
     /// What each of them will prove.
     pub node: Raw,
-    /// Public traffic of one node a month.
+    /// Public traffic of one node a month that tenants pay for at the list price of a new grid.
     pub traffic: Bytes,
-    /// Public IPv4 addresses of one node, in use all the time.
-    pub ipv4: u32,
     /// Of the farm.
     pub certification: Certification,
     /// Share of the time for which the nodes will be up, in permille.
@@ -98,7 +97,8 @@ fn month_of(plan: &FarmPlan, period: u64, vested_ms: u64) -> MintInput {
         period,
         capacity: plan.node,
         traffic: plan.traffic,
-        ipv4_ms: u64::from(plan.ipv4).saturating_mul(up_ms),
+        traffic_cover: traffic_cover(plan),
+        ipv4_ms: 0,
         due_ms: MONTH_MS,
         up_ms,
         duties: 1,
@@ -117,6 +117,16 @@ fn month_of(plan: &FarmPlan, period: u64, vested_ms: u64) -> MintInput {
         sold_owed: Amount::ZERO,
         sold_cover: Amount::ZERO,
     }
+}
+
+/// The part of the foundation of what tenants pay for this traffic at the list price of a new grid.
+fn traffic_cover(plan: &FarmPlan) -> Amount {
+    let worth = u128::from(plan.traffic.0)
+        .saturating_mul(Prices::default().traffic_gib.0.into())
+        .saturating_mul(FOUNDATION_PERCENT.into())
+        .saturating_mul(Amount::UNITS_PER_TFT.into());
+    let below = (100_u128 << 30).saturating_mul(u128::from(plan.price.0));
+    Amount(u64::try_from(worth.checked_div(below).unwrap_or(0)).unwrap_or(u64::MAX))
 }
 
 /// Watts x hours / 1000 x price, over twelve months.

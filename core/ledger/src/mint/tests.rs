@@ -20,6 +20,7 @@ fn example() -> MintInput {
             hdd: Bytes(3072 * GIB),
         },
         traffic: Bytes(0),
+        traffic_cover: Amount(0),
         ipv4_ms: 0,
         due_ms: 731 * HOUR_MS,
         up_ms: 720 * HOUR_MS,
@@ -146,7 +147,13 @@ fn certified_farms_get_a_quarter_more() {
 #[test]
 fn traffic_and_addresses_are_paid_by_use() {
     let (traffic, ipv4_ms) = (Bytes(10 * GIB), 730 * HOUR_MS);
-    let made = receipt(&MintInput { traffic, ipv4_ms, ..example() }).unwrap();
+    let of = |cover| {
+        let traffic_cover = Amount(cover);
+        receipt(&MintInput { traffic, traffic_cover, ipv4_ms, ..example() }).unwrap()
+    };
+    assert_eq!(of(0).lines[2].amount, Amount(0), "nothing was billed");
+    assert_eq!(of(1_000).lines[2].amount, Amount(1_000), "no more than it cost");
+    let made = of(u64::MAX);
     // 10 GB x 0.03 USD and 730 h x 0.005 USD, at 0.08 USD a token.
     assert_eq!(made.lines[2].amount, Amount(37_500_000));
     assert_eq!(made.lines[3].amount, Amount(456_250_000));
@@ -190,7 +197,6 @@ fn first_schedule_pays_75_tokens_for_2_tb_once_and_a_few_a_year() {
         nodes: 1,
         node: Raw { hdd: Bytes(2_000_000_000_000), ..Raw::default() },
         traffic: Bytes(0),
-        ipv4: 0,
         certification: Certification::Diy,
         uptime_permille: 1000,
         policy: Policy::seed2017(),

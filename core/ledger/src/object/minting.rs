@@ -140,6 +140,10 @@ pub struct Span {
     pub proven: Sums,
     /// Of that, what contracts had reserved x time up.
     pub sold: Sums,
+    /// Public traffic that tenants were billed for.
+    pub traffic: Bytes,
+    /// What the foundation and the fire got of these bills.
+    pub traffic_cover: Amount,
 }
 
 /// Capacity x time.

@@ -53,10 +53,14 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// As a capacity: a part of a core counts as a whole one.
+    /// As a capacity, where so many virtual cores are sold for each core
+    /// ([`crate::ContractRules::overcommit`]): a part of a core counts as a whole one.
     #[must_use]
-    pub fn as_capacity(self) -> Capacity {
-        let cores = u32::try_from(self.cores_milli.div_ceil(1000)).unwrap_or(u32::MAX);
+    pub fn as_capacity(self, overcommit: u8) -> Capacity {
+        let per_core = u64::from(overcommit.max(1)).saturating_mul(1000);
+        let cores = self.cores_milli.checked_add(per_core.saturating_sub(1));
+        let cores = cores.and_then(|cores| cores.checked_div(per_core));
+        let cores = cores.and_then(|cores| u32::try_from(cores).ok()).unwrap_or(u32::MAX);
         Capacity { storage: self.storage, cores, memory: self.memory }
     }
 
@@ -119,6 +123,9 @@ pub struct Node {
     /// Reserved by contracts: storage and memory never more than offered, cores never more than
     /// offered times [`crate::ContractRules::overcommit`].
     pub reserved: Resources,
+    /// Of `reserved`, what it was asked for and has not agreed to: workloads that wait for its answer.
+    /// Anyone may ask for all of it and pay nothing, so this makes nothing busy and proves nothing.
+    pub asked: Resources,
     /// The contract that has rented it whole.
     pub rented: Option<ContractId>,
     /// Where it may be dialled.
@@ -201,10 +208,24 @@ impl Node {
         self.proven().without(self.lent)
     }
 
-    /// What it claims and no contract has reserved: of cores and memory so much is measured.
+    /// What contracts that it has agreed to have reserved, never more than it claims; see
+    /// [`Resources::as_capacity`].
     #[must_use]
-    pub fn idle(&self) -> Capacity {
-        self.capacity.without(self.reserved.as_capacity())
+    pub fn busy(&self, overcommit: u8) -> Capacity {
+        let agreed = self.reserved.checked_sub(self.asked).unwrap_or_default();
+        agreed.as_capacity(overcommit).min(self.capacity)
+    }
+
+    /// What it claims and is not [`Node::busy`]: of cores and memory so much is measured.
+    #[must_use]
+    pub fn idle(&self, overcommit: u8) -> Capacity {
+        self.capacity.without(self.busy(overcommit))
+    }
+
+    /// How much of the storage that it claims is proven, in thousandths.
+    #[must_use]
+    pub fn backed_storage(&self) -> u16 {
+        thousandths(self.proven().storage.0, self.capacity.storage.0)
     }
 
     /// How much of what it claims is proven, in thousandths: of storage, cores and memory the one
@@ -212,14 +233,9 @@ impl Node {
     #[must_use]
     pub fn backed(&self) -> u16 {
         let (proven, claimed) = (self.proven(), self.capacity);
-        let share = |proven: u64, claimed: u64| {
-            let scaled = u128::from(proven).saturating_mul(1000);
-            scaled.checked_div(claimed.into()).map_or(1000, |share| share.min(1000))
-        };
-        let least = share(proven.storage.0, claimed.storage.0)
-            .min(share(proven.memory.0, claimed.memory.0))
-            .min(share(proven.cores.into(), claimed.cores.into()));
-        u16::try_from(least).unwrap_or(1000)
+        self.backed_storage()
+            .min(thousandths(proven.memory.0, claimed.memory.0))
+            .min(thousandths(proven.cores.into(), claimed.cores.into()))
     }
 
     /// Raw storage that contracts may still reserve.
@@ -227,4 +243,9 @@ impl Node {
     pub const fn free(&self) -> Bytes {
         Bytes(self.capacity.storage.0.saturating_sub(self.reserved.storage.0))
     }
+}
+
+fn thousandths(part: u64, whole: u64) -> u16 {
+    let scaled = u128::from(part).saturating_mul(1000).checked_div(whole.into()).unwrap_or(1000);
+    u16::try_from(scaled.min(1000)).unwrap_or(1000)
 }

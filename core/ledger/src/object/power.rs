@@ -1,7 +1,7 @@
 //! Sleep of nodes: announced before, short, and paid for only once the node was awake again.
 
 use acre_crypto::Hasher;
-use acre_types::{Bytes, Digest, Epoch, NodeId};
+use acre_types::{Digest, Epoch, NodeId};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::node::Capacity;
@@ -87,8 +87,6 @@ pub struct Nap {
     pub span_ms: u64,
     /// What the node had proven when it was announced, without what contracts had reserved before.
     pub proven: Capacity,
-    /// Of that storage, what was solid.
-    pub solid: Bytes,
 }
 
 impl Nap {
@@ -185,7 +183,6 @@ mod tests {
             called: None,
             span_ms: 1,
             proven: Capacity::default(),
-            solid: Bytes(0),
         };
         let of = |nap, epoch| Power { nap, ..Power::default() }.state(Epoch(epoch));
         let until = Epoch(8);

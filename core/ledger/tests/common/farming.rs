@@ -4,11 +4,12 @@
 use acre_codec::List;
 use acre_ledger::mint::Policy;
 use acre_ledger::{
-    Action, CapacityRules, EpochState, Event, Finding, Independence, MintReceiptObject,
-    MintReceiptOf, MintingRules, NodeAt, Parameters, Refusal, SignedJoinToken, TheEpoch, Verdict,
+    Action, Capacity, CapacityRules, ContractRules, EpochState, Event, Finding, Independence,
+    MicroUsd, MintReceiptObject, MintReceiptOf, MintingRules, NewContract, NewKind, NewWorkload,
+    NodeAt, NodeState, Parameters, Refusal, Resources, SignedJoinToken, TheEpoch, Verdict,
     Verified, apply_block,
 };
-use acre_types::{Amount, Height, UnixMs};
+use acre_types::{Amount, Bytes, Digest, Height, UnixMs};
 
 use crate::common::{Grid, account, capacity, genesis, key, node, text, token};
 
@@ -34,6 +35,31 @@ pub(crate) fn parameters(policy: Policy) -> Parameters {
         ..MintingRules::default()
     };
     Parameters { capacity, minting, ..Parameters::default() }
+}
+
+pub(crate) const HOUR_MS: u64 = 3_600_000;
+
+/// As [`capacity`], with memory for 4 CU.
+pub(crate) fn roomy(storage: u64) -> Capacity {
+    Capacity { memory: Bytes(17 << 30), ..capacity(storage) }
+}
+
+/// So many thousandths of a core of this node, as many GiB, and 9 GiB of traffic.
+pub(crate) fn workload(grid: &Grid, number: u8, cores_milli: u64, period_ms: u64) -> NewContract {
+    let kind = NewKind::Workload(NewWorkload {
+        spec: Digest([1; 32]),
+        node: node(number),
+        resources: Resources {
+            storage: Bytes(0),
+            cores_milli,
+            memory: Bytes((cores_milli << 30) / 1000),
+            ipv4: 0,
+        },
+        traffic: Bytes(9 << 30),
+        hour_max: MicroUsd(u64::MAX),
+        deadline: UnixMs(grid.now + 60_000),
+    });
+    NewContract { kind, period_ms, budget: Amount(u64::MAX) }
 }
 
 pub(crate) fn finding(answered: u16, storage: u64) -> Finding {
@@ -62,6 +88,18 @@ impl Grid {
         }
         grid.pass();
         grid.pass();
+        grid
+    }
+
+    /// As [`Grid::farming`], with 17 GiB of memory at each node and one virtual core a core.
+    pub(crate) fn roomy() -> Self {
+        let contracts = ContractRules { overcommit: 1, ..ContractRules::default() };
+        let mut grid = Self::farming_by(Parameters { contracts, ..parameters(Policy::standard()) });
+        for n in 1..=FARMS {
+            let (node, capacity) = (node(100 + n), roomy(CLAIMED));
+            let (addresses, state) = (crate::common::addresses(), NodeState::Active);
+            grid.act(n, Action::UpdateNode { node, capacity, addresses, state }).unwrap();
+        }
         grid
     }
 

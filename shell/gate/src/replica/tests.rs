@@ -43,6 +43,7 @@ fn node(farm: u32, place: u8, state: NodeState, storage: u64) -> Node {
         country: country(place),
         capacity: Capacity { storage: Bytes(storage), cores: 4, memory: Bytes(8) },
         reserved: Resources::storage(Bytes(storage / 2)),
+        asked: Resources::default(),
         rented: None,
         addresses: List::new(vec![]).unwrap(),
         state,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acre_types::{AccountId, Amount, FarmId, UnixMs};
+use acre_types::{AccountId, Amount, Bytes, FarmId, UnixMs};
 
 use super::super::{Done, Work};
 use super::nodes::Served;
@@ -127,6 +127,13 @@ impl Work<'_> {
         self.credit(contract.owner, pay.refund)?;
         (pay.penalty, pay.fined) = self.penalize(contract, pay.net, served)?;
         self.give(contract, pay.net, &served.parts, pay.shares)?;
+        let taken = taken(pay.shares);
+        match (purse, contract.workload()) {
+            (Purse::Use, Some(workload)) => {
+                self.cover_traffic(workload.node, Bytes(part), taken)?;
+            }
+            _ => self.cover(contract, pay.net, &served.parts, taken)?,
+        }
         self.write_line(contract, span, BillEntry::Pay(pay))
     }
 
@@ -161,6 +168,7 @@ impl Work<'_> {
         contract.paid = sum(contract.paid, recall.net)?;
         self.unlock(recall.net)?;
         self.give(contract, recall.net, &recall.parts, recall.shares)?;
+        self.cover(contract, recall.net, &recall.parts, taken(recall.shares))?;
         let span = Span { from: contract.since.min(until), to: until };
         self.write_line(contract, span, BillEntry::Recall(recall))
     }
@@ -192,7 +200,6 @@ impl Work<'_> {
         }
         self.destroy(shares.burned)?;
         self.pay_earned(contract, net, parts, shares.farms)?;
-        self.cover_shards(contract, net, parts, shares)?;
         if shares != Shares::default() {
             let Shares { farms, foundation, .. } = shares;
             self.events.push(Event::ContractPaid { contract: contract.id, farms, foundation });
@@ -224,19 +231,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What the foundation and the fire got for storage, and for nodes rented whole, is what may be
-    /// minted for shards at these nodes.
-    fn cover_shards(
-        &mut self,
-        contract: &Contract,
-        net: Amount,
-        parts: &Parts,
-        shares: Shares,
-    ) -> Done {
-        if !matches!(contract.kind, ContractKind::Storage(_) | ContractKind::Rent(_)) {
+    /// What the foundation and the fire got for storage, workloads and nodes rented whole is what may
+    /// be minted for what is sold at these nodes.
+    fn cover(&mut self, contract: &Contract, net: Amount, parts: &Parts, taken: Amount) -> Done {
+        if contract.nodes().is_empty() {
             return Ok(());
         }
-        let taken = Amount(shares.foundation.0.saturating_add(shares.burned.0));
         let weights: Vec<_> = earned(net, parts).iter().map(|earned| earned.paid).collect();
         for (id, share) in contract.nodes().iter().zip(by_weight(taken, &weights)) {
             self.cover_sold(*id, Amount(share))?;
@@ -280,6 +280,11 @@ impl Work<'_> {
         self.overlay.put(&TheTotals, totals);
         Ok(())
     }
+}
+
+/// What the foundation and the fire get.
+fn taken(shares: Shares) -> Amount {
+    Amount(shares.foundation.0.saturating_add(shares.burned.0))
 }
 
 fn sum(a: Amount, b: Amount) -> Done<Amount> {

@@ -56,6 +56,7 @@ impl Work<'_> {
             return Err(Refusal::TooLate { contract: id, deadline }.into());
         }
         contract.state = ContractState::Pending { deadline, answer: Answer::Accepted };
+        self.answered(&contract)?;
         self.begin_time(&mut contract)?;
         self.overlay.put(&id, contract.clone());
         self.events.push(Event::ContractAccepted { contract: id });

@@ -25,8 +25,8 @@ use crate::event::Event;
 use crate::key::{ContractOf, ThePrice, TheTotals};
 use crate::limits::CONTRACT_PERIOD_MS_MAX;
 use crate::object::{
-    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Parts, Places, Purse,
-    Resources, Stand, TokenPrice,
+    Answer, Cause, Contract, ContractKind, ContractState, ContractStatus, Node, Parts, Places,
+    Purse, Resources, Stand, TokenPrice,
 };
 use crate::overlay::Overlay;
 use crate::price::{self, Terms};
@@ -54,8 +54,12 @@ impl Work<'_> {
         let until = begins.0.checked_add(new.period_ms).ok_or(BAD_PERIOD)?;
         let nodes = nodes_of(&new.kind);
         let (mut stands, mut places) = (Vec::new(), Vec::new());
+        let backed = match new.kind {
+            NewKind::Storage(_) => Node::backed_storage,
+            _ => Node::backed,
+        };
         for node in nodes {
-            let stand = self.stand(*node, from, UnixMs(until))?;
+            let stand = self.stand(*node, from, UnixMs(until), backed)?;
             places.push(self.place_terms(*node, stand)?);
             stands.push(stand);
         }
@@ -145,7 +149,10 @@ impl Work<'_> {
                 for node in contract.nodes() {
                     self.reserve(*node, resources)?;
                 }
-                Ok(())
+                match &contract.kind {
+                    ContractKind::Workload(workload) => self.ask_for(workload.node, resources),
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -341,6 +348,9 @@ impl Work<'_> {
 
     /// Refunds what is left, and gives back what was reserved.
     fn close(&mut self, mut contract: Contract, cause: Cause, settler: Option<AccountId>) -> Done {
+        if let ContractState::Pending { answer: Answer::Awaited, .. } = contract.state {
+            self.answered(&contract)?;
+        }
         self.release_all(&contract)?;
         if let Some(settler) = settler {
             self.reward(&mut contract, settler)?;

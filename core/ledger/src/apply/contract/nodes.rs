@@ -41,7 +41,13 @@ impl Work<'_> {
     }
 
     /// How a node would stand in a contract of this owner until `until`, if it takes it at all.
-    pub(super) fn stand(&mut self, id: NodeId, owner: AccountId, until: UnixMs) -> Done<Stand> {
+    pub(super) fn stand(
+        &mut self,
+        id: NodeId,
+        owner: AccountId,
+        until: UnixMs,
+        backed: fn(&Node) -> u16,
+    ) -> Done<Stand> {
         let node = self.node(id)?;
         let lost = self.lost_by(id)?;
         let weight = match node.rented {
@@ -51,7 +57,7 @@ impl Work<'_> {
                 0
             }
         };
-        Ok(Stand { weight, lost, backed: self.node(id)?.backed() })
+        Ok(Stand { weight, lost, backed: backed(&self.node(id)?) })
     }
 
     /// That the owner rents the node himself, for long enough. A rent that has not begun gives
@@ -130,6 +136,26 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// A workload waits for the node's answer; [`Self::reserve`] came before.
+    pub(super) fn ask_for(&mut self, id: NodeId, more: Resources) -> Done {
+        let mut node = self.overlay.must(&id)?;
+        let what = "a node is asked for more than is reserved there";
+        node.asked = node.asked.checked_add(more).ok_or(StateError::Books { what })?;
+        self.overlay.put(&id, node);
+        Ok(())
+    }
+
+    /// The workload waits no longer, whatever came of it.
+    pub(super) fn answered(&mut self, contract: &Contract) -> Done {
+        let ContractKind::Workload(workload) = &contract.kind else { return Ok(()) };
+        let mut node = self.overlay.must(&workload.node)?;
+        let what = "a node was asked for less than waits there";
+        let asked = node.asked.checked_sub(workload.resources);
+        node.asked = asked.ok_or(StateError::Books { what })?;
+        self.overlay.put(&workload.node, node);
+        Ok(())
+    }
+
     /// How the nodes of a contract share what is paid for `ms` now: by weight, and each without the
     /// time that it lost. What was lost and does not fit into this time is kept for the next.
     /// What a node says of itself is not paid either, but no stake answers for it: it could say so
@@ -144,12 +170,16 @@ impl Work<'_> {
             .workload()
             .is_some_and(|workload| matches!(workload.progress, Progress::Failed { .. }));
         let count = contract.nodes().len();
+        let backed = match contract.kind {
+            ContractKind::Storage(_) => Node::backed_storage,
+            _ => Node::backed,
+        };
         let (mut parts, mut stands) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut owed = Vec::with_capacity(count);
         for (id, stand) in contract.nodes().iter().zip(contract.stands.iter()) {
             let down = self.lost_by(*id)?.saturating_sub(stand.lost).min(ms);
             let node = self.node(*id)?;
-            let backed = if down == 0 { node.backed() } else { stand.backed };
+            let backed = if down == 0 { backed(&node) } else { stand.backed };
             stands.push(Stand { lost: stand.lost.saturating_add(down), backed, ..*stand });
             let is_gone = failed || node.state == NodeState::Retired;
             let (due, up) = if is_gone { (ms.max(1), 0) } else { (ms, ms.saturating_sub(down)) };

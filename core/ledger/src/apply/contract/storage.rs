@@ -12,7 +12,7 @@ use crate::error::Refusal;
 use crate::event::Event;
 use crate::limits::{CONTRACT_BYTES_MAX, PLACES_MAX};
 use crate::object::{
-    Contract, ContractKind, ContractStatus, Places, Resources, Storage, place_bytes,
+    Contract, ContractKind, ContractStatus, Node, Places, Resources, Storage, place_bytes,
 };
 use crate::price::{Rate, Terms};
 use crate::transaction::NewStorage;
@@ -102,7 +102,9 @@ impl Work<'_> {
         for place in places {
             stands.push(match old.get(place) {
                 Some(stand) => *stand,
-                None => self.stand(*place, contract.owner, contract.expires)?,
+                None => {
+                    self.stand(*place, contract.owner, contract.expires, Node::backed_storage)?
+                }
             });
         }
         contract.stands = stands.try_into().expect("as many as places");
