@@ -139,6 +139,21 @@ pub(crate) fn as_json(error: &anyhow::Error) -> serde_json::Value {
     }
 }
 
+/// Wrong words or flags, as the parser of the command line told of them to people.
+pub(crate) fn of_usage(error: &clap::Error) -> Failure {
+    let told = match error.kind() {
+        // Of this the parser only shows the help.
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a command is missing".to_owned()
+        }
+        _ => error.render().to_string(),
+    };
+    let told = told.as_str();
+    let what = told.split("\n\n").next().unwrap_or(told);
+    let what = what.strip_prefix("error: ").unwrap_or(what).trim();
+    Failure::new(Code::Usage, what).state("nothing was done").hint("the same command with --help")
+}
+
 /// What another `acre` said with [`as_json`].
 pub(crate) fn of_json(said: &serde_json::Value) -> Option<Failure> {
     let word = |key: &str| said.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);

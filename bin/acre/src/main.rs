@@ -16,17 +16,22 @@ mod setting;
 mod tour;
 
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 use crate::output::{Form, Notes, Output};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+                exit::tell(&exit::of_usage(&error).into(), Form::Json);
+                return Code::Usage.into();
+            }
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
@@ -36,6 +41,13 @@ fn main() -> ExitCode {
         if cli.quiet { Notes::Hidden } else { Notes::Shown },
     );
     start_log(&cli.command);
+    if SystemTime::now() < UNIX_EPOCH {
+        let failure = Failure::new(Code::Failed, "the clock of this machine stands before 1970")
+            .state("nothing was done")
+            .hint("set the clock: others do not agree with one that is so wrong");
+        exit::tell(&failure.into(), form);
+        return Code::Failed.into();
+    }
     asking::set(cli.timeout, notes);
     match run(cli, &Output::new(form, notes)) {
         Ok(()) => ExitCode::SUCCESS,

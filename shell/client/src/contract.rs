@@ -57,8 +57,10 @@ pub(crate) async fn find_or_create(
             done => {
                 done?;
                 let volumes = core.refresh().await?;
-                let made = volumes.iter().find(is_open);
-                return made.map(Arc::clone).ok_or(ClientError::Closed);
+                let made = volumes.iter().rfind(|volume| volume.profile == profile);
+                let made = made.ok_or(ClientError::Closed)?;
+                made.check_live()?;
+                return Ok(Arc::clone(made));
             }
         }
     }

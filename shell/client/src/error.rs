@@ -20,7 +20,7 @@ pub enum ClientError {
         name: Vec<u8>,
     },
     /// Something stands where something else should go. Nothing was changed.
-    #[error("'{}': {reason}", path.escape_ascii())]
+    #[error("'{}' {reason}", path.escape_ascii())]
     Conflict {
         /// The path, in the store or on this machine.
         path: Vec<u8>,
@@ -160,8 +160,9 @@ pub enum ClientError {
         #[source]
         source: std::sync::Arc<io::Error>,
     },
-    /// The contract of the volume is over; its data may be gone soon. Nothing was stored.
-    #[error("contract {contract} is over")]
+    /// The contract of the volume is over, by this machine's clock; its data may be gone soon.
+    /// Nothing was stored.
+    #[error("contract {contract} is over, by the clock of this machine")]
     ContractOver {
         /// Which.
         contract: ContractId,

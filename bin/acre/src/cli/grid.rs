@@ -22,7 +22,8 @@ pub(crate) enum Ledger {
     },
     /// An object with its proof: account ID, twin HANDLE, farm N, node ID, contract N, totals.
     Get {
-        /// account, twin, farm, node, contract, totals or parameters.
+        /// account, twin, farm, node, contract, totals or parameters; and grid, epoch, beacon, seats,
+        /// candidate KEY, proposal N, earnings NODE, receipt NODE/PERIOD.
         kind: String,
         /// Which one.
         id: Option<String>,

@@ -63,7 +63,7 @@ pub(crate) struct Explain {
 
 #[derive(Args)]
 pub(crate) struct Repair {
-    /// Do not wait for a lost place to return, and return when all is repaired.
+    /// Make up for lost places now, even if they may come back, and end when all is repaired.
     #[arg(long)]
     pub(crate) wait: bool,
 }

@@ -1,9 +1,10 @@
 //! `acre doctor`: one line for each thing that could be wrong, with what to do.
 
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use acre_erasure::Kernel;
+use acre_types::UnixMs;
 use serde_json::{Value, json};
 
 use super::person::reader;
@@ -11,6 +12,9 @@ use crate::exit::{Code, Failure, Outcome};
 use crate::grid::up;
 use crate::home::Home;
 use crate::output::Output;
+
+/// What validators bear of each other.
+const CLOCK_BEHIND_MS_MAX: u64 = 5000;
 
 /// How one look ended.
 struct Finding {
@@ -35,6 +39,7 @@ pub(crate) async fn run(home: &Home, out: &Output) -> Outcome {
         kernel(),
         grid(home),
         ledger(home).await,
+        clock(home).await,
     ];
     let word = |verdict| match verdict {
         Verdict::Good => "ok",
@@ -151,6 +156,27 @@ fn grid(home: &Home) -> Finding {
     }
 }
 
+/// A clock that stands before the newest block is wrong; of one that is ahead nobody here can tell,
+/// as a grid may have been idle.
+async fn clock(home: &Home) -> Finding {
+    let name = "clock";
+    let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let here = UnixMs(u64::try_from(here.as_millis()).unwrap_or(u64::MAX));
+    let block = match reader(home).await {
+        Ok(ledger) => ledger.info().await.ok().and_then(|(_, last)| Some(last?.time)),
+        Err(_) => None,
+    };
+    let behind = block.map_or(0, |block| block.0.saturating_sub(here.0));
+    if behind > CLOCK_BEHIND_MS_MAX {
+        let text = format!(
+            "{here}, {} s behind the newest block: set it, or validators and nodes refuse this one",
+            behind / 1000
+        );
+        return Finding { name, verdict: Verdict::Bad, text };
+    }
+    Finding { name, verdict: Verdict::Good, text: here.to_string() }
+}
+
 async fn ledger(home: &Home) -> Finding {
     let name = "ledger";
     let ledger = match reader(home).await {
@@ -167,6 +193,9 @@ async fn ledger(home: &Home) -> Finding {
             let text = format!("height {} proven in {ms:.0} ms", ledger.seen());
             Finding { name, verdict: Verdict::Good, text }
         }
-        Err(error) => Finding { name, verdict: Verdict::Bad, text: error.to_string() },
+        Err(error) => {
+            let text = format!("{error}; acre status, acre validator list");
+            Finding { name, verdict: Verdict::Bad, text }
+        }
     }
 }

@@ -301,7 +301,7 @@ pub(crate) fn proposal(proposal: &Proposal) -> Value {
     let count = |count: &Count| json!({ "yes": count.yes.to_string(), "no": count.no.to_string() });
     json!({
         "proposer": proposal.proposer,
-        "change": format!("{:?}", proposal.change),
+        "change": super::vote::about(&proposal.change),
         "reason": proposal.reason.as_str(),
         "deposit": proposal.deposit.to_string(),
         "opened_ms": proposal.opened,

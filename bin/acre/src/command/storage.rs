@@ -72,6 +72,9 @@ pub(crate) fn failure(error: ClientError) -> anyhow::Error {
         ClientError::Unreachable { .. } | ClientError::VolumeUnreachable { .. } => failure
             .state("what is stored is unchanged; no file was written")
             .hint("acre status; start nodes that are down: acre node start ID"),
+        ClientError::ContractOver { contract } => failure
+            .state("nothing was stored")
+            .hint(format!("date; acre contract show {contract} tells when it ends")),
         ClientError::Damaged { .. } => failure
             .state("no file was written")
             .hint("acre explain NAME shows which shards are left"),
@@ -183,10 +186,10 @@ pub(crate) fn put_words(report: &PutReport) -> String {
     let per = |permille: u32| format!("{}.{} %", permille / 10, permille % 10);
     let mut lines = vec![
         format!(
-            "{} stored: {} in {} files, durable after {:.1} s",
+            "{} stored: {} in {}, durable after {:.1} s",
             shown(&report.name),
             Bytes(report.bytes_plain),
-            report.files,
+            counted(report.files, "file"),
             report.seconds
         ),
         format!(
@@ -264,7 +267,8 @@ fn get_json(report: &GetReport, to: &Path) -> Value {
 
 fn get_words(report: &GetReport, to: &Path) -> String {
     let (bytes, files) = (Bytes(report.bytes), report.files);
-    format!("{}: {bytes} in {files} files after {:.1} s", to.display(), report.seconds)
+    let files = counted(files, "file");
+    format!("{}: {bytes} in {files} after {:.1} s", to.display(), report.seconds)
 }
 
 pub(crate) async fn ls(home: &Home, ls: &cli::Ls, out: &Output) -> Outcome {
@@ -545,6 +549,11 @@ fn repair_json(report: &RepairReport) -> Value {
     })
 }
 
+/// `1 file`, `2 files`.
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 pub(crate) fn repair_words(report: &RepairReport) -> String {
     let mut lines = vec![format!(
         "{} of {} packs are full; {} shards were made again",
@@ -560,7 +569,10 @@ pub(crate) fn repair_words(report: &RepairReport) -> String {
         lines.push(format!("{} shards found no place: more nodes must run", report.unplaced));
     }
     if !report.silent.is_empty() {
-        lines.push(format!("{} places do not answer", report.silent.len()));
+        lines.push(match report.silent.len() {
+            1 => "1 place does not answer: acre status".to_owned(),
+            many => format!("{many} places do not answer: acre status"),
+        });
     }
     lines.join("\n")
 }

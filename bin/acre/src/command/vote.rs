@@ -6,7 +6,7 @@ use acre_ledger::{
     Action, Amendment, NewBallot, NewProposal, Parameters, Proposal, ProposalAt, Side, Subject,
     TheAssembly, VoiceOf,
 };
-use acre_types::{AccountId, Height, NodeId, Text};
+use acre_types::{AccountId, Amount, Height, NodeId, Text};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
@@ -95,7 +95,7 @@ async fn list(home: &Home, out: &Output) -> Outcome {
 }
 
 /// What kind of change it is.
-fn about(change: &Amendment) -> String {
+pub(super) fn about(change: &Amendment) -> String {
     let named = format!("{change:?}");
     let end = named.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(named.len());
     named.get(..end).unwrap_or_default().to_lowercase()
@@ -156,12 +156,17 @@ async fn tell(ledger: &LedgerClient, number: u64, out: &Output) -> Outcome {
             let cast = count.yes.saturating_add(count.no).saturating_mul(1000);
             cast.checked_div(all).unwrap_or(0)
         };
+        // Users vote with tokens, farmers with units of capacity.
+        let weight = |name: &str, units: u128| match u64::try_from(units) {
+            Ok(units) if name == "users" => Amount(units).to_string(),
+            _ => units.to_string(),
+        };
         let house = |name: &str, count: &acre_ledger::Count, all: u128, quorum: u16| match all {
             0 => format!("{name:<9} nobody can vote here: it does not count"),
             _ => format!(
                 "{name:<9} yes {}, no {}: {} permille of all have voted, {quorum} are needed",
-                count.yes,
-                count.no,
+                weight(name, count.yes),
+                weight(name, count.no),
                 permille(count, all),
             ),
         };
