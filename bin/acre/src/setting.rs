@@ -3,10 +3,12 @@
 //! Each is written `GROUP.NAME=VALUE` with a unit a person would use (`12.5` TFT, `0.08` USD, `7d`).
 //! The bounds are the ledger's own: they are found by asking its check, never repeated here.
 
+mod policies;
+mod prices;
+
 use acre_codec::List;
 use acre_ledger::{
     Amendment, GenesisError, GridKind, MicroUsd, Parameters, Policy, SeatsBy, TokenPrice,
-    TokenSource,
 };
 use acre_types::{AccountId, Amount, PublicKey};
 
@@ -121,13 +123,14 @@ macro_rules! numbers {
     };
 }
 
-numbers!(whole: u8, u16, u32, u64; wrapped: Amount, MicroUsd);
+numbers!(whole: u8, u16, u32, u64; wrapped: Amount, MicroUsd, TokenPrice);
 
 /// How a setting is read and written.
 enum Way {
     Number {
         unit: Unit,
-        get: fn(&Parameters) -> u64,
+        /// `None` where the grid has no such value now.
+        get: fn(&Parameters) -> Option<u64>,
         set: fn(&mut Parameters, u64) -> Option<()>,
     },
     Words {
@@ -136,6 +139,9 @@ enum Way {
         set: fn(&mut Parameters, &str) -> Option<()>,
     },
 }
+
+/// What is written for a value that the grid does not have.
+const NONE: &str = "-";
 
 /// One value of a grid's parameters.
 pub(crate) struct Setting {
@@ -152,10 +158,31 @@ macro_rules! number {
             what: $what,
             way: Way::Number {
                 unit: Unit::$unit,
-                get: |parameters| parameters.$group.$($field).+.number(),
+                get: |parameters| Some(parameters.$group.$($field).+.number()),
                 set: |parameters, value| parameters.$group.$($field).+.set(value),
             },
         }
+    };
+}
+
+/// One of the rules by which feeds make a price.
+macro_rules! feed {
+    ($field:ident, $unit:ident, $what:literal) => {
+        Setting {
+            name: concat!("prices.feeds.", stringify!($field)),
+            what: $what,
+            way: Way::Number {
+                unit: Unit::$unit,
+                get: |parameters| Some(prices::feeds(parameters)?.$field.number()),
+                set: |parameters, value| prices::feeds_mut(parameters)?.$field.set(value),
+            },
+        }
+    };
+}
+
+macro_rules! words {
+    ($name:literal, $what:literal, $form:literal, $get:path, $set:path) => {
+        Setting { name: $name, what: $what, way: Way::Words { form: $form, get: $get, set: $set } }
     };
 }
 
@@ -189,25 +216,52 @@ static ALL: &[Setting] = &[
     number!(prices.name_hour, Usd, "a name for an hour"),
     number!(prices.certified_permille, Permille, "more for certified nodes"),
     number!(prices.rent_permille, Permille, "off for a whole node"),
-    Setting {
-        name: "prices.token",
-        what: "what a token is worth",
-        way: Way::Words {
-            form: "an amount of USD, as 0.08",
-            get: |parameters| match &parameters.prices.token {
-                TokenSource::Fixed(price) => format!("{} USD", MicroUsd(price.0)),
-                TokenSource::Feeds(rules) => format!("median of {} feeds", rules.feeds.len()),
-            },
-            set: |parameters, text| {
-                let price = read_usd(text.trim_end_matches("USD").trim_end())?;
-                parameters.prices.token = TokenSource::Fixed(TokenPrice(price.0));
-                Some(())
-            },
-        },
-    },
+    words!(
+        "prices.formula",
+        "GiB of memory and cores in a compute unit, three shapes; GiB in a disk unit",
+        "GIB/CORES,GIB/CORES,GIB/CORES;GIB, as 4/2,8/1,2/4;200",
+        prices::write_formula,
+        prices::read_formula
+    ),
+    words!(
+        "prices.commitments",
+        "percent off for who pays so long ahead",
+        "none, or TIME:PERCENT,TIME:PERCENT with both rising, at most 90 percent, as 45d:20,90d:30",
+        prices::write_commitments,
+        prices::read_commitments
+    ),
+    words!(
+        "prices.token",
+        "what a token is worth",
+        "an amount of USD, as 0.08, or feeds:ACCOUNT,ACCOUNT/QUORUM",
+        prices::write_token,
+        prices::read_token
+    ),
+    feed!(fresh_ms, Time, "how long the word of a feed counts"),
+    feed!(step_permille, Permille, "how far the price moves in one step at most"),
+    feed!(step_ms, Time, "time of one step"),
+    feed!(start, Usd, "the price before enough feeds have spoken"),
+    feed!(least, Usd, "the price is never below"),
+    feed!(most, Usd, "the price is never above"),
+    number!(prices.split.burn_percent, Percent, "of what contracts pay: destroyed"),
+    number!(prices.split.fund_percent, Percent, "of what contracts pay: to the fund"),
+    words!(
+        "prices.split.fund",
+        "the account of the fund",
+        "nobody, or ACCOUNT",
+        prices::write_fund,
+        prices::read_fund
+    ),
     number!(capacity.epoch_ms, Time, "length of a capacity epoch"),
     number!(capacity.witnesses, Count, "witnesses of a node"),
     number!(capacity.reports_min, Count, "reports that make an epoch count"),
+    words!(
+        "capacity.independence",
+        "who may witness a node: one of another operator and site, of another site, any other",
+        "operator, site or node",
+        prices::write_independence,
+        prices::read_independence
+    ),
     number!(capacity.slots, Count, "times an epoch that a witness asks"),
     number!(capacity.answer_ms, Time, "time to answer a challenge"),
     number!(capacity.uptime_tolerance_percent, Percent, "distance of honest reports of uptime"),
@@ -231,6 +285,13 @@ static ALL: &[Setting] = &[
     number!(capacity.chase.probes, Count, "of these, reads that a witness computes again"),
     number!(capacity.chase.solid_us, Count, "microseconds of a read up to which it is solid state"),
     number!(capacity.chase.spinning_us, Count, "microseconds of a read past which it is nothing"),
+    words!(
+        "minting.policies",
+        "by which rules nodes earn; a vote adds some and changes none",
+        "NAME;NAME:KEY=VALUE,KEY=VALUE, as standard;seed2017;village:cu=3,su=1,budget=1000",
+        policies::write,
+        policies::read
+    ),
     number!(minting.period_epochs, Count, "epochs of a receipt (fixed for the life of a grid)"),
     number!(minting.month_ms, Time, "what policies call a month"),
     number!(minting.price_floor, Usd, "least price of a token that receipts reckon with"),
@@ -357,7 +418,9 @@ impl Setting {
     /// The present value, for people.
     pub(crate) fn value(&self, parameters: &Parameters) -> String {
         match &self.way {
-            Way::Number { unit, get, .. } => unit.write(get(parameters)),
+            Way::Number { unit, get, .. } => {
+                get(parameters).map_or_else(|| NONE.to_owned(), |value| unit.write(value))
+            }
             Way::Words { get, .. } => get(parameters),
         }
     }
@@ -380,6 +443,10 @@ impl Setting {
 
     fn set(&self, parameters: &mut Parameters, text: &str) -> Option<()> {
         match &self.way {
+            Way::Number { get, .. } if text.trim() == NONE => match get(parameters) {
+                None => Some(()),
+                Some(_) => None,
+            },
             Way::Number { unit, set, .. } => set(parameters, unit.read(text.trim())?),
             Way::Words { set, .. } => set(parameters, text.trim()),
         }
@@ -392,7 +459,7 @@ impl Setting {
             let mut changed = parameters.clone();
             set(&mut changed, value).is_some() && changed.check_for(kind).is_ok()
         };
-        let known = get(parameters);
+        let known = get(parameters)?;
         if !is_good(known) {
             return None;
         }
@@ -435,6 +502,11 @@ pub(crate) fn apply(
         let setting = ALL.iter().find(|setting| setting.name == name.trim());
         let setting = setting.ok_or_else(|| usage(format!("there is no setting '{name}'")))?;
         if setting.set(&mut changed, value).is_none() {
+            if setting.name.starts_with("prices.feeds.") && prices::feeds(&changed).is_none() {
+                let what = format!("{name} is of feeds, and the price of a token is fixed here");
+                let hint = "prices.token=feeds:ACCOUNT,ACCOUNT/QUORUM before it, in one proposal";
+                return Err(usage(what).hint(hint).into());
+            }
             let form = setting.form();
             return Err(usage(format!("{name} is {form}, and '{value}' is not")).into());
         }
@@ -453,15 +525,13 @@ fn out_of_range(
     used: &[&'static Setting],
     kind: GridKind,
 ) -> Failure {
-    let bounds = match error {
-        GenesisError::Parameter { what } => used
-            .iter()
-            .find(|setting| setting.name == *what)
-            .and_then(|setting| setting.bounds(present, kind)),
+    let setting = match error {
+        GenesisError::Parameter { what } => used.iter().find(|setting| setting.name == *what),
         _ => None,
     };
-    let what = match bounds {
-        Some(bounds) => format!("{error}: here it may be {bounds}"),
+    let what = match setting.map(|setting| (setting.bounds(present, kind), setting.form())) {
+        Some((Some(bounds), _)) => format!("{error}: here it may be {bounds}"),
+        Some((None, form)) => format!("{error}: it is {form}"),
         None => error.to_string(),
     };
     Failure::new(Code::Usage, what).state("nothing was changed").hint("acre vote settings")
@@ -487,69 +557,5 @@ pub(crate) fn amendment(group: &str, changed: &Parameters) -> Option<Amendment> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_setting_is_read_as_it_is_written() {
-        let present = Parameters::default();
-        for setting in ALL {
-            let mut again = present.clone();
-            let value = setting.value(&present);
-            let value = value.trim_end_matches(" permille").trim_end_matches(" percent");
-            assert!(setting.set(&mut again, value).is_some(), "{} = {value}", setting.name);
-            assert_eq!(again, present, "{}", setting.name);
-            assert!(amendment(setting.group(), &present).is_some(), "{}", setting.name);
-        }
-    }
-
-    #[test]
-    fn bounds_are_those_of_the_ledger() {
-        let check = |name: &str, kind, wanted: &str| {
-            let setting = ALL.iter().find(|setting| setting.name == name).unwrap();
-            assert_eq!(setting.bounds(&Parameters::default(), kind).unwrap(), wanted);
-        };
-        check("governance.majority", GridKind::Test, "from 500 permille to 800 permille");
-        check("governance.voting_ms", GridKind::Test, "from 1s to 90d");
-        check("governance.voting_ms", GridKind::Live, "from 1d to 90d");
-        check("seats.seats_max", GridKind::Live, "from 1 to 96");
-        check("contracts.overcommit", GridKind::Live, "from 0 to 16");
-    }
-
-    #[test]
-    fn wrong_settings_say_what_is_wrong() {
-        let check = |settings: &[&str], part: &str| {
-            let settings: Vec<String> = settings.iter().map(|it| (*it).to_owned()).collect();
-            let error = apply(&Parameters::default(), &settings, GridKind::Live).err().unwrap();
-            assert_eq!(crate::exit::code_of(&error), Code::Usage);
-            assert!(error.to_string().contains(part), "{error}");
-        };
-        check(&["fees"], "not SETTING=VALUE");
-        check(&["fees.bite=1"], "no setting 'fees.bite'");
-        check(&["fees.byte=lots"], "an amount of TFT");
-        check(&["governance.majority=900"], "from 500 permille to 800 permille");
-        check(&["governance.voting_ms=1h"], "from 1d to 90d");
-        check(&["seats.by=luck"], "fixed, stake:TFT or capacity:UNITS");
-        check(&["grace.percent=300"], "whole number of hundredths");
-    }
-
-    #[test]
-    fn settings_of_one_group_make_one_amendment() {
-        let settings = ["seats.by=stake:5".to_owned(), "seats.seats_max=7".to_owned()];
-        let (changed, groups) = apply(&Parameters::default(), &settings, GridKind::Live).unwrap();
-        assert_eq!(groups, ["seats"]);
-        assert_eq!(changed.seats.by, SeatsBy::Stake { min: Amount::tft(5).unwrap() });
-        assert_eq!(changed.seats.seats_max, 7);
-    }
-
-    #[test]
-    fn times_are_read_in_the_usual_units() {
-        for (text, ms) in [("90", 90), ("90ms", 90), ("2s", 2_000), ("3min", 180_000)] {
-            assert_eq!(read_span(text), Some(ms), "{text}");
-        }
-        assert_eq!(read_span("7d").map(span).as_deref(), Some("7d"));
-        for text in ["", "s", "1.5s", "-1", "1y", "99999999999999999999"] {
-            assert_eq!(read_span(text), None, "{text}");
-        }
-    }
-}
+#[path = "setting/tests.rs"]
+mod tests;

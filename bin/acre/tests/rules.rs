@@ -56,6 +56,9 @@ fn people_have_commands_for_their_rules() {
     story.check("settings show their bounds", || settings_show_their_bounds(&grid));
     story.check("proposals out of bounds are refused", || proposals_out_of_bounds(&grid));
     story.check("a vote changes a fee", || vote_changes_a_fee(&grid));
+    story.check("what is no number is voted on, too", || {
+        what_is_no_number_is_voted_on_too(&grid);
+    });
     story.check("a handle is claimed, given and released", || handle_changes_hands(&grid));
     story.check("a lost handle comes back", || lost_handle_comes_back(&grid));
     story.end();
@@ -207,6 +210,38 @@ fn vote_changes_a_fee(grid: &Grid) {
     eventually("tokens are free again", || {
         (grid.acre(&["vote", "unlock", "900000"]).code() == 0).then_some(())
     });
+}
+
+fn what_is_no_number_is_voted_on_too(grid: &Grid) {
+    let propose = |settings: &[&str]| grid.acre(&[&["vote", "propose", "set"], settings].concat());
+    let feeds = format!("prices.token=feeds:{},{}/2", "1".repeat(64), "2".repeat(64));
+    let proposal = propose(&[&feeds, "prices.feeds.fresh_ms=1h"]).exits(0).json();
+    let changes = list(&proposal, "changes");
+    let then = |name: &str| {
+        let found = changes.iter().find(|change| change["setting"] == name);
+        text(found.unwrap_or_else(|| panic!("no {name} in {proposal}")), "then").to_owned()
+    };
+    assert!(feeds.ends_with(&then("prices.token")), "{proposal}");
+    // The rest begins as usual, and all of it is seen before anybody votes.
+    assert_eq!(
+        (then("prices.feeds.fresh_ms"), then("prices.feeds.start")),
+        ("1h".to_owned(), "0.08 USD".to_owned())
+    );
+    for (settings, name) in [
+        ("prices.commitments=30d:10,90d:25", "prices.commitments"),
+        ("prices.formula=4/2,8/1,2/4;100", "prices.formula"),
+        ("capacity.independence=site", "capacity.independence"),
+        ("minting.policies=standard;seed2017;village:cu=3,su=1,budget=1000", "minting.policies"),
+    ] {
+        let proposal = propose(&[settings]).exits(0).json();
+        let [change] = list(&proposal, "changes") else { panic!("{proposal}") };
+        assert_eq!(text(change, "setting"), name);
+    }
+    propose(&["prices.feeds.fresh_ms=1h"]).exits(2).says(&["is fixed here", "nothing was changed"]);
+    propose(&["prices.commitments=90d:25,30d:10"]).exits(2).says(&["both rising"]);
+    propose(&["capacity.independence=nobody"]).exits(2).says(&["operator, site or node"]);
+    // What there is stays as it is.
+    propose(&["minting.policies=standard:cu=9"]).exits(2).error();
 }
 
 fn nodes_show_what_they_proved(grid: &Grid) {
