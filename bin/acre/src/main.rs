@@ -58,7 +58,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Roles log to standard error, which is their log file; commands only warn.
+/// Roles log to standard error, which is their log file; commands only warn. A line that a full disk
+/// does not take is lost: the subscriber would tell of that on standard error too, and panic.
 fn start_log(command: &Command) {
     let default = if command.is_role() { "info" } else { "error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("ACRE_LOG")
@@ -68,6 +69,7 @@ fn start_log(command: &Command) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
+        .log_internal_errors(false)
         .init();
 }
 

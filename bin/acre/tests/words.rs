@@ -115,6 +115,19 @@ fn full_disk_is_told_where_the_answer_was_to_go() {
         command.stderr(full());
     });
     assert_eq!(code, Some(3));
+    // Nor does a line of the log matter: nobody listens at port 1, and that is logged.
+    let genesis = home.path().join("village");
+    let line = format!("{},127.0.0.1:2,127.0.0.1:1", "07".repeat(32));
+    let account = "08".repeat(32);
+    let words = ["grid", "new", "Village", "--validator", &line, "--foundation", &account, "-o"];
+    let mut new = command(&words);
+    new.arg(&genesis);
+    common::finish(new).exits(0);
+    acre_at(home.path(), &["grid", "join", genesis.to_str().unwrap()]).exits(0);
+    let (code, _) = run(&["wallet", "balance"], &|command| {
+        command.stderr(full()).env("ACRE_LOG", "debug");
+    });
+    assert_eq!(code, Some(5));
 }
 
 #[test]

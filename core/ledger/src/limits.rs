@@ -204,6 +204,8 @@ pub const PUZZLE_STEPS_MAX: u64 = 1 << 20;
 pub const CHASE_STEPS_MIN: u64 = 8;
 /// Steps of a chase.
 pub const CHASE_STEPS_MAX: u64 = 1 << 16;
+/// Steps of a chase that are opened: an answer with so many fits its limit.
+pub const CHASE_PROBES_MAX: u64 = 32;
 /// Milliseconds of a chase over storage that is just fast enough: well below an epoch of a real grid.
 pub const CHASE_MS_MAX: u64 = 120_000;
 /// Musters of an epoch, on average, at most: with a sixteenth of an epoch between two there is room

@@ -70,7 +70,7 @@ mod tests {
         assert!(limits::SAMPLES_MAX as u64 >= ledger::SAMPLES_MAX);
         assert!(limits::PROBES_MAX as u64 >= ledger::PROBES_MAX);
         assert!(u64::from(limits::CHASE_STEPS_MAX) >= ledger::CHASE_STEPS_MAX);
-        assert!(limits::CHASE_PROBES_MAX as u64 >= ledger::PROBES_MAX);
+        assert!(limits::CHASE_PROBES_MAX as u64 >= ledger::CHASE_PROBES_MAX);
         assert!(u64::from(limits::LAYERS_MAX) >= ledger::PLOT_LAYERS_MAX);
     }
 }

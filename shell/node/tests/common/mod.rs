@@ -11,8 +11,8 @@ use acre_chain::{LedgerClient, Validator};
 use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_ledger::{
-    Action, Capacity, CapacityRules, Contract, Genesis, GridKind, JoinToken, NewContract, NewKind,
-    NewStorage, Parameters, SignedJoinToken,
+    Action, Capacity, CapacityRules, ChaseParams, Contract, Genesis, GridKind, JoinToken,
+    NewContract, NewKind, NewStorage, Parameters, SignedJoinToken,
 };
 use acre_net::rpc::{Caller, Message};
 use acre_net::{Endpoint, Service, StaticBook};
@@ -81,11 +81,16 @@ pub(crate) struct Grid {
 impl Grid {
     /// With a farmer for each of `nodes` nodes, and epochs of seconds.
     pub(crate) async fn start(nodes: usize, parameters: Parameters) -> Self {
+        Self::chased(nodes, parameters, ChaseParams::local()).await
+    }
+
+    /// The same, with other rules for the speed of storage.
+    pub(crate) async fn chased(nodes: usize, parameters: Parameters, chase: ChaseParams) -> Self {
         let dir = TempDir::new().unwrap();
         let validator = key(1, 0);
         let rich = Amount::tft(1_000_000).unwrap();
         let owners = (0..nodes).map(|number| AccountId::from(key(2, number).public()));
-        let capacity = CapacityRules { epoch_ms: 3000, slots: 3, ..CapacityRules::local() };
+        let capacity = CapacityRules { epoch_ms: 3000, slots: 3, chase, ..CapacityRules::local() };
         let genesis = Genesis {
             name: Text::new("test").unwrap(),
             kind: GridKind::Test,
@@ -152,6 +157,12 @@ impl Grid {
         let node = Node::start(config).await.unwrap();
         self.book.insert(node.id().key(), vec![node.address()]);
         node
+    }
+
+    /// Asks nodes as the owner of this key.
+    pub(crate) async fn caller(&self, key: &SigningKey, service: &'static str) -> Caller {
+        let endpoint = Endpoint::bind(key, None, self.book.clone()).await.unwrap();
+        Caller::new(endpoint, Service::new(service))
     }
 
     /// Asks a node for something about its shards.
