@@ -150,7 +150,12 @@ fn grid(home: &Home) -> Finding {
             Finding { name, verdict, text }
         }
         Err(_) => {
-            let text = "no local grid runs here; acre up starts one".to_owned();
+            let is_elsewhere = !home.grid().exists() && home.context().join("genesis").exists();
+            let text = if is_elsewhere {
+                "this home's grid runs elsewhere".to_owned()
+            } else {
+                "no local grid runs here; acre up starts one".to_owned()
+            };
             Finding { name, verdict: Verdict::Note, text }
         }
     }

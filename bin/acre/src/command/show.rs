@@ -447,7 +447,10 @@ pub(crate) fn lines(value: &Value) -> String {
             }
             Value::Array(_) | Value::Null => "-".to_owned(),
             Value::Number(ms) if key == "time" || key.ends_with("_ms") => {
-                ms.as_u64().and_then(moment).unwrap_or_else(|| value.to_string())
+                let Some(moment) = ms.as_u64().and_then(moment) else {
+                    return format!("{key:<width$}  {ms}");
+                };
+                return format!("{:<width$}  {moment}", key.trim_end_matches("_ms"));
             }
             value => value.to_string(),
         };

@@ -61,7 +61,7 @@ fn write_one(policy: &Policy) -> String {
 
 /// Units with the digits that they need.
 fn whole(units: NanoUnits) -> String {
-    let nano = u64::try_from(units.0).unwrap_or(u64::MAX);
+    let nano = units.0;
     let text = format!("{}.{:09}", nano / NANO, nano % NANO);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -72,7 +72,7 @@ fn units(text: &str) -> Option<NanoUnits> {
     if part.len() > 9 || !is_plain(whole) || !is_plain(part) {
         return None;
     }
-    format!("{whole}{part:0<9}").parse::<u64>().ok().map(|nano| NanoUnits(nano.into()))
+    format!("{whole}{part:0<9}").parse::<u64>().ok().map(NanoUnits)
 }
 
 fn read_one(known: &[Policy], text: &str) -> Option<Policy> {
