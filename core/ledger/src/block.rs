@@ -207,6 +207,16 @@ pub fn apply_payload(
     apply_block(state, &payload.verify()?, height, time)
 }
 
+/// The dear checks that [`check_tx`] leaves out: that he who pays for another's transaction agreed,
+/// which takes a signature, and that a free report is a duty. For after the transaction's own
+/// signature, so that nobody makes others work for nothing, and outside of locks.
+///
+/// # Errors
+/// Why it would not apply.
+pub fn check_payer(state: &State, signed: &SignedTransaction) -> Result<(), Fault> {
+    apply::check_payer(state, signed)
+}
+
 /// The cheap checks, for a mempool, before the signature is looked at: size, chain, key, nonce,
 /// fee and funds for the fee; `now` is the time of the last block. That it passes does not mean that it will apply.
 ///

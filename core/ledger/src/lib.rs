@@ -48,7 +48,7 @@ pub mod witness;
 
 pub use block::{
     Applied, BlockTime, Built, Change, Payload, apply_block, apply_block_knowing, apply_payload,
-    build_block, check_tx,
+    build_block, check_payer, check_tx,
 };
 pub use certify::certification_of;
 pub use committee::{candidates, committee_of, followers_of};

@@ -30,6 +30,13 @@ pub const PAYLOAD_TRANSACTIONS_MAX: usize = 10_000;
 /// Visits that the contracts of one block may pay to their places, each a few reads and a write: some
 /// tenths of a second. The largest gang needs less than half of it.
 pub const VISITS_BLOCK_MAX: u32 = 20_000;
+/// Visits that a leader spends on transactions that turn out to be refused, and pay nothing; after
+/// that only those are tried that need none.
+pub const VISITS_REFUSED_MAX: u32 = VISITS_BLOCK_MAX / 4;
+/// Objects that are only read, for what one visit to a place takes.
+pub const READS_A_VISIT: usize = 8;
+/// What checking one signature takes, in visits.
+pub const VISITS_A_SIGNATURE: usize = 8;
 /// Bytes of all transactions of one block; must fit one message of the engine with its header.
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes of an encoded genesis, which is read from a file that a stranger may have sent.

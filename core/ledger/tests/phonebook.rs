@@ -103,21 +103,21 @@ fn handle_costs_a_deposit_that_is_higher_for_short_ones() {
 }
 
 #[test]
-fn recovery_takes_threshold_and_delay_and_anyone_ends_it() {
+fn recovery_takes_threshold_and_delay_and_the_new_owner_ends_it() {
     let mut grid = with_twin();
     open(&mut grid);
     let recovery = grid.state.read(&RecoveryOf(handle())).unwrap().unwrap();
     assert_eq!(recovery.completes, UnixMs(grid.now + DELAY_MS));
     let early = Refusal::TooEarly { what: "the recovery", from: recovery.completes };
     grid.now += DELAY_MS - 1;
-    assert_eq!(grid.act(9, complete()), Err(early));
+    assert_eq!(grid.act(2, complete()), Err(early));
     grid.now += 1;
-    grid.act(9, complete()).unwrap();
+    grid.act(2, complete()).unwrap();
     let twin = twin(&grid);
     assert_eq!((twin.owner, twin.epoch, twin.keys), (account(2), 1, keys(41)));
     assert_eq!(grid.state.read(&TwinOf(account(1))).unwrap(), None);
     assert_eq!(grid.state.read(&TwinOf(account(2))).unwrap(), Some(handle()));
-    assert_eq!(grid.act(9, complete()), Err(Refusal::NoRecovery));
+    assert_eq!(grid.act(2, complete()), Err(Refusal::NoRecovery));
     let rotate = Action::RotateTwin { handle: handle(), keys: keys(51) };
     assert_eq!(grid.act(1, rotate), Err(Refusal::NotYours { what: "the twin" }));
 }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use acre_codec::{Decode, Encode, List, decode_bounded};
 use acre_ledger::limits::TRANSACTION_BYTES_MAX;
-use acre_ledger::{Payload, SignedTransaction, Verified};
+use acre_ledger::{Payload, SignedTransaction, Verified, check_payer};
 use acre_net::rpc::{Caller, Handler, Message};
 use acre_net::{CallError, Endpoint, Service};
 use acre_types::PublicKey;
@@ -81,10 +81,13 @@ impl Inbox {
         let Some(checked) = self.shared.checker.check(peer, fresh).await else {
             return Taken::Busy;
         };
+        let state = self.shared.pool().state().clone();
+        let is_agreed = |verified: &Verified| check_payer(&state, verified.signed()).is_ok();
+        let agreed: Vec<_> = checked.into_iter().flatten().filter(is_agreed).collect();
         let mut taken = 0;
         {
             let mut pool = self.shared.pool();
-            for verified in checked.into_iter().flatten() {
+            for verified in agreed {
                 if pool.insert(verified, Origin::Validator) == Ok(Admission::Check) {
                     taken += 1;
                 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use acre_codec::{Blob, List};
 use acre_engine::Header;
-use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction};
+use acre_ledger::{Key, Lookup as _, Proof, SignedTransaction, check_payer};
 use acre_net::rpc::{Handler, Message};
 use acre_types::{AccountId, Digest, Height, PublicKey, Text};
 use tokio::sync::{Semaphore, oneshot};
@@ -108,6 +108,9 @@ impl Ledger {
         // None at all: it was not even looked at.
         let verified = checked.ok_or(Refused::PoolFull)?.pop().ok_or(Refused::Unable)??;
         let verified = Arc::new(verified);
+        // Only for those whose own signature is right, and not under the pool's lock.
+        let state = self.shared.pool().state().clone();
+        check_payer(&state, verified.signed())?;
         let admitted = {
             // One lock for both, so that what happens to it is not missed.
             let mut pool = self.shared.pool();

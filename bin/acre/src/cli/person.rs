@@ -141,7 +141,7 @@ pub(crate) enum IdRecovery {
         /// Which.
         handle: Handle,
     },
-    /// End a recovery that nobody vetoed in time. Anyone may do this.
+    /// End a recovery that nobody vetoed in time: by the account that asked for it.
     Finish {
         /// Which.
         handle: Handle,

@@ -54,6 +54,7 @@ impl Work<'_> {
         let order = AdmissionOrder { chain, subject, entry, number };
         let mut agreed = BTreeSet::new();
         for (key, signature) in signatures {
+            self.visit_to_verify()?;
             let counts = keys.contains(key) && acre_crypto::verify(key, &order, signature).is_ok();
             if !counts || !agreed.insert(*key) {
                 return Err(Refusal::BadConsent { key: *key }.into());

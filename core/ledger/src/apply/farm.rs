@@ -13,14 +13,15 @@ use crate::object::{
 use crate::overlay::Overlay;
 use crate::transaction::{NodeOffer, SignedJoinToken};
 
-/// The owner of the token's farm, who must have signed it for this grid, this node and this time.
+/// The owner of the token's farm, for whose grid, node and time the token must be made out. That he
+/// signed it says [`check_token`].
 pub(super) fn owner_by_token(
     overlay: &mut Overlay<'_>,
     now: UnixMs,
     node: NodeId,
     token: &SignedJoinToken,
 ) -> Done<AccountId> {
-    let SignedJoinToken { token, signature } = token;
+    let token = &token.token;
     let farm = token.farm;
     if token.chain != overlay.base().grid().chain {
         return Err(Refusal::BadToken { farm }.into());
@@ -34,10 +35,16 @@ pub(super) fn owner_by_token(
     if overlay.get(&node)?.is_some() {
         return Err(Refusal::NodeExists { node }.into());
     }
+    Ok(overlay.get(&farm)?.ok_or(Refusal::NoSuchFarm { farm })?.owner)
+}
+
+/// That the owner of the token's farm signed it.
+pub(super) fn check_token(overlay: &mut Overlay<'_>, token: &SignedJoinToken) -> Done {
+    let SignedJoinToken { token, signature } = token;
+    let farm = token.farm;
     let owner = overlay.get(&farm)?.ok_or(Refusal::NoSuchFarm { farm })?.owner;
     let key = overlay.get(&owner)?.unwrap_or_default().key(owner);
-    acre_crypto::verify(&key, token, signature).map_err(|_| Refusal::BadToken { farm })?;
-    Ok(owner)
+    Ok(acre_crypto::verify(&key, token, signature).map_err(|_| Refusal::BadToken { farm })?)
 }
 
 impl Work<'_> {

@@ -273,6 +273,7 @@ impl Work<'_> {
     }
 
     fn check_ballot_nodes(&mut self, from: AccountId, nodes: &[NodeId]) -> Done {
+        self.visit_to_read(nodes.len())?;
         let mut seen = BTreeSet::new();
         for id in nodes {
             let node = self.overlay.get(id)?.ok_or(Refusal::NoSuchNode { node: *id })?;
@@ -287,6 +288,7 @@ impl Work<'_> {
     }
 
     fn weighed(&mut self, voter: AccountId, side: Side, nodes: &[NodeId]) -> Done<Ballot> {
+        self.visit_to_read(nodes.len())?;
         let users = self.overlay.get(&VoiceOf(voter))?.unwrap_or_default().amount.0.into();
         let mut farmers = 0_u128;
         for id in nodes {

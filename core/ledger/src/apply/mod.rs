@@ -1,8 +1,8 @@
 //! What each transaction does.
 //!
 //! A transaction runs over the block's [`Overlay`]; if anything in it is refused, all it wrote is
-//! undone. Order of checks: free ones first, then those that read, then the one signature that
-//! depends on the state (a join token's).
+//! undone. Order of checks: free ones first, then those that read, then those of signatures that
+//! depend on the state (a join token's).
 
 mod account;
 mod accuse;
@@ -29,7 +29,9 @@ use crate::block::{Applied, BlockTime};
 use crate::error::{Fault, Refusal, StateError};
 use crate::event::{Event, Receipt};
 use crate::key::TheTotals;
-use crate::limits::{TRANSACTION_BYTES_MAX, VISITS_BLOCK_MAX};
+use crate::limits::{
+    READS_A_VISIT, TRANSACTION_BYTES_MAX, VISITS_A_SIGNATURE, VISITS_BLOCK_MAX, VISITS_REFUSED_MAX,
+};
 use crate::object::{Account, Parameters, Subject, Totals};
 use crate::overlay::Overlay;
 use crate::state::State;
@@ -50,8 +52,11 @@ pub(crate) struct Work<'a> {
     /// Of the block itself; come last.
     own_events: Vec<Event>,
     receipts: Vec<Receipt>,
-    /// Visits to places of contracts so far, those of refused transactions included.
+    /// Visits so far of what was not refused: places of contracts, objects and signatures that the
+    /// bytes of a transaction do not tell.
     visits: u32,
+    /// The same of what was refused, in a block in the making.
+    visits_refused: u32,
 }
 
 impl<'a> Work<'a> {
@@ -72,6 +77,7 @@ impl<'a> Work<'a> {
             own_events: Vec::new(),
             receipts: Vec::new(),
             visits: 0,
+            visits_refused: 0,
         };
         work.begin_rules(rules_known)?;
         work.begin()?;
@@ -93,7 +99,8 @@ impl<'a> Work<'a> {
 
     /// Applies one transaction whole, or not at all.
     pub(crate) fn transaction(&mut self, transaction: &Verified) -> Done {
-        let events_before = self.events.len();
+        let (events_before, own_before) = (self.events.len(), self.own_events.len());
+        let visits_before = self.visits;
         self.overlay.begin();
         let done = self.run(transaction.signed(), transaction.bytes());
         match done {
@@ -110,6 +117,11 @@ impl<'a> Work<'a> {
             Err(fault) => {
                 self.overlay.roll_back();
                 self.events.truncate(events_before);
+                self.own_events.truncate(own_before);
+                // Who pays nothing shortens the budget of none who does.
+                let vain = self.visits.saturating_sub(visits_before);
+                self.visits_refused = self.visits_refused.saturating_add(vain);
+                self.visits = visits_before;
                 Err(fault)
             }
         }
@@ -140,6 +152,10 @@ impl<'a> Work<'a> {
     /// Returns who paid the fee.
     fn run(&mut self, signed: &SignedTransaction, bytes: usize) -> Done<AccountId> {
         let payer = admit(&mut self.overlay, &self.parameters, self.now, signed, bytes)?;
+        if needs_consent(&signed.transaction.action) {
+            self.visit_to_verify()?;
+            check_consent(&mut self.overlay, &self.parameters, signed)?;
+        }
         let transaction = &signed.transaction;
         let from = transaction.from;
         self.burn(payer, transaction.fee)?;
@@ -192,7 +208,7 @@ impl<'a> Work<'a> {
             Action::PlanRecovery { handle, plan } => self.plan_recovery(from, handle, *plan),
             Action::OpenRecovery(new) => self.open_recovery(new),
             Action::VetoRecovery { handle, by } => self.veto_recovery(from, handle, by.as_ref()),
-            Action::CompleteRecovery { handle } => self.complete_recovery(handle),
+            Action::CompleteRecovery { handle } => self.complete_recovery(from, handle),
             Action::OfferTwin { handle, to } => self.offer_twin(from, handle, *to),
             Action::AcceptTwin { handle, keys } => self.accept_twin(from, handle, keys),
             Action::ReleaseTwin { handle } => self.release_twin(from, handle),
@@ -228,8 +244,22 @@ impl<'a> Work<'a> {
 
     /// Counts a visit to a place of a contract: work that the bytes of a transaction do not tell.
     fn visit(&mut self) -> Done {
-        self.visits = self.visits.saturating_add(1);
-        if self.visits > VISITS_BLOCK_MAX {
+        self.visits_of(1)
+    }
+
+    /// Counts the reading of so many objects that a transaction does not name one by one.
+    fn visit_to_read(&mut self, objects: usize) -> Done {
+        self.visits_of(objects.div_ceil(READS_A_VISIT))
+    }
+
+    /// Counts a signature that a transaction carries beside its own.
+    fn visit_to_verify(&mut self) -> Done {
+        self.visits_of(VISITS_A_SIGNATURE)
+    }
+
+    fn visits_of(&mut self, visits: usize) -> Done {
+        self.visits = self.visits.saturating_add(u32::try_from(visits).unwrap_or(u32::MAX));
+        if self.visits > VISITS_BLOCK_MAX || self.visits_refused >= VISITS_REFUSED_MAX {
             return Err(Refusal::BlockFull.into());
         }
         Ok(())
@@ -334,7 +364,7 @@ fn admit(
     Ok(payer)
 }
 
-/// Who pays, and that he agreed to; for a duty, that it is one.
+/// Who pays, as far as it is cheap to find out whether he agreed to; for a duty, whether it is one.
 fn payer_of(
     overlay: &mut Overlay<'_>,
     parameters: &Parameters,
@@ -366,8 +396,7 @@ fn payer_of(
             Ok(from)
         }
         Action::ReportWitness { epoch, verdicts } => {
-            let rule = parameters.capacity.independence;
-            witness::admit_report(overlay, rule, from, *epoch, verdicts)?;
+            witness::admit_report(overlay, from, *epoch, verdicts)?;
             Ok(from)
         }
         Action::AccuseValidator(accusation) => {
@@ -392,6 +421,37 @@ fn payer_of(
         }
         _ => Ok(from),
     }
+}
+
+/// Whether [`check_consent`] has anything to look at.
+const fn needs_consent(action: &Action) -> bool {
+    matches!(action, Action::RegisterNode { .. } | Action::ReportWitness { .. })
+}
+
+/// What is dear to find out of those for which others pay: that he agreed, and that a duty is one.
+/// Comes after the transaction's own signature, so that nobody makes others look for nothing.
+fn check_consent(
+    overlay: &mut Overlay<'_>,
+    parameters: &Parameters,
+    signed: &SignedTransaction,
+) -> Done {
+    let from = signed.transaction.from;
+    match &signed.transaction.action {
+        Action::RegisterNode { token, .. } => farm::check_token(overlay, token),
+        Action::ReportWitness { verdicts, .. } => {
+            let rule = parameters.capacity.independence;
+            witness::check_duties(overlay, rule, from, verdicts)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As [`crate::check_payer`].
+pub(crate) fn check_payer(state: &State, signed: &SignedTransaction) -> Done {
+    if !needs_consent(&signed.transaction.action) {
+        return Ok(());
+    }
+    check_consent(&mut Overlay::new(state), &state.parameters()?, signed)
 }
 
 /// As [`crate::check_tx`].

@@ -1,5 +1,5 @@
 //! How a twin whose owner lost its keys comes back: some of its recovery keys agree on a new owner,
-//! the present keys have a time to say no, then anybody completes it.
+//! the present keys have a time to say no, then the new owner completes it.
 
 use std::collections::BTreeSet;
 
@@ -63,6 +63,7 @@ impl Work<'_> {
         };
         let mut agreed = BTreeSet::new();
         for (key, signature) in new.signatures.iter() {
+            self.visit_to_verify()?;
             let counts = twin.has_key(KeyRole::Recover, key)
                 && acre_crypto::verify(key, &consent, signature).is_ok();
             if !counts || !agreed.insert(*key) {
@@ -110,9 +111,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) fn complete_recovery(&mut self, handle: &Handle) -> Done {
+    /// By the new owner itself, if the owner changes: `TwinOf` of an account says that the account
+    /// signed for the handle, and recovery keys may be anybody's.
+    pub(super) fn complete_recovery(&mut self, from: AccountId, handle: &Handle) -> Done {
         let mut twin = self.held_twin(handle)?;
         let recovery = self.recovery(handle)?;
+        if recovery.owner != twin.owner && from != recovery.owner {
+            return Err(Refusal::NotYours { what: "the recovery" }.into());
+        }
         if self.now < recovery.completes {
             let from = recovery.completes;
             return Err(Refusal::TooEarly { what: "the recovery", from }.into());

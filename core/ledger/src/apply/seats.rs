@@ -91,6 +91,7 @@ impl Work<'_> {
         }
         self.check_not_barred(validator)?;
         self.check_backing(from, &new.nodes)?;
+        self.visit_to_verify()?;
         let possession = Possession { chain: self.overlay.base().grid().chain, account: from };
         acre_crypto::verify(&validator, &possession, &new.possession)
             .map_err(|_| Refusal::BadPossession { validator })?;
@@ -106,8 +107,9 @@ impl Work<'_> {
             index: Candidate::OFF_LIST,
             missed: 0,
         };
-        self.make_room(validator, &candidate)?;
+        // The money first: it costs little to see that there is none.
         self.lock(from, new.stake)?;
+        self.make_room(validator, &candidate)?;
         let mut totals = self.totals()?;
         candidate.index = totals.candidates;
         totals.candidates = super::next(candidate.index)?;
@@ -317,6 +319,7 @@ impl Work<'_> {
 
     /// Distinct nodes of this operator.
     fn check_backing(&mut self, operator: AccountId, nodes: &[NodeId]) -> Done {
+        self.visit_to_read(nodes.len())?;
         let mut seen = BTreeSet::new();
         for id in nodes {
             let node = self.overlay.get(id)?.ok_or(Refusal::NoSuchNode { node: *id })?;
@@ -338,9 +341,13 @@ impl Work<'_> {
         if candidates < CANDIDATES_MAX {
             return Ok(());
         }
+        self.visit_to_read(usize::try_from(candidates).unwrap_or(usize::MAX))?;
         let seats = self.seats()?;
         let mut free = self.candidates()?;
         free.retain(|(key, _)| !is_seated(&seats, *key));
+        if seating::asks_for_nodes(&self.parameters) {
+            self.visit_to_read(free.iter().map(|(_, candidate)| candidate.nodes.len()).sum())?;
+        }
         let mut worths = Vec::with_capacity(free.len());
         for (key, candidate) in &free {
             worths.push((self.worth(*key, candidate)?, *key));

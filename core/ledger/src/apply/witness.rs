@@ -17,10 +17,9 @@ use crate::overlay::Overlay;
 use crate::witness::may_witness;
 
 /// Free for a node that was to witness in the epoch that was just over, once, about the nodes that
-/// it was to witness and no others. From cheap to dear; dearer than reading a few objects nothing.
+/// it was to witness and no others; the last says [`check_duties`].
 pub(super) fn admit_report(
     overlay: &mut Overlay<'_>,
-    rule: crate::object::Independence,
     from: AccountId,
     epoch: Epoch,
     verdicts: &Verdicts,
@@ -39,6 +38,21 @@ pub(super) fn admit_report(
     if !overlay.get(&PowerOf(id))?.unwrap_or_default().is_awake(epoch) {
         return Err(Refusal::WasAsleep { node: id, epoch }.into());
     }
+    Ok(())
+}
+
+/// That a report is about nodes which this one was to witness. Some hundred hashes, and the nodes.
+pub(super) fn check_duties(
+    overlay: &mut Overlay<'_>,
+    rule: crate::object::Independence,
+    from: AccountId,
+    verdicts: &Verdicts,
+) -> Done {
+    let id = NodeId(from.0);
+    let Some(past) = overlay.must(&TheEpoch)?.past else {
+        return Err(Refusal::NotADuty { node: id }.into());
+    };
+    let witness = overlay.get(&id)?.ok_or(Refusal::NoSuchNode { node: id })?;
     let duties = past.assignment().duties_of(witness.index);
     for verdict in verdicts.iter() {
         let node = overlay.get(&verdict.node)?;

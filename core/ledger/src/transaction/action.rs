@@ -229,7 +229,8 @@ pub enum Action {
         /// [`super::RecoveryVeto`]; `None` if `from` is the owner.
         by: Option<(PublicKey, Signature)>,
     },
-    /// Ends a recovery that nobody vetoed in time. Anyone may do this.
+    /// Ends a recovery that nobody vetoed in time. The new owner does this itself; anyone may, if
+    /// only keys change.
     CompleteRecovery {
         /// Which.
         handle: Handle,

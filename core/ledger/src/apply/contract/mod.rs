@@ -305,6 +305,10 @@ impl Work<'_> {
             return self.abandon(&contract, Cause::Unanswered, Some(payer));
         }
         let is_over = contract.status(self.now) == ContractStatus::Over;
+        // Before any place is visited: who is refused pays nothing for it.
+        if !is_over && !self.is_due(&contract) {
+            return Err(Refusal::NothingToDo.into());
+        }
         let bills = contract.bills;
         self.settle(&mut contract)?;
         if is_over {
@@ -321,29 +325,39 @@ impl Work<'_> {
     /// while less than one unit is due. The caller stores the contract. Returns how the nodes
     /// share.
     fn settle(&mut self, contract: &mut Contract) -> Done<Parts> {
-        let (settled, expires) = (contract.settled, contract.expires);
-        let until = self.now.min(expires).max(settled);
-        let time = (until.0.saturating_sub(settled.0), expires.0.saturating_sub(settled.0));
-        let end = contract.grace_end();
-        let grace_from = settled.max(expires);
-        let grace_until = self.now.min(end).max(grace_from);
-        let in_grace = grace_until.0.saturating_sub(grace_from.0);
-        let grace = (in_grace, end.0.saturating_sub(grace_from.0));
-        let due = |amount: Amount, (part, whole)| share_of(amount, part, whole) != Amount::ZERO;
-        if !due(contract.listed, time) && !due(contract.deposit, grace) {
+        if !self.is_due(contract) {
             return Ok(self.take_served(contract, 0)?.parts);
         }
-        let served = self.take_served(contract, time.0)?;
-        let span = Span { from: settled, to: until };
-        self.pay(contract, Purse::Time, time, span, &served)?;
-        contract.settled = until;
-        if in_grace > 0 {
-            let span = Span { from: grace_from, to: grace_until };
-            let late = self.take_served(contract, in_grace)?;
-            self.pay(contract, Purse::Grace, grace, span, &late)?;
-            contract.settled = grace_until;
+        let Unsettled { time, grace } = self.unsettled(contract);
+        let served = self.take_served(contract, time.part())?;
+        self.pay(contract, Purse::Time, time.share(), time.span, &served)?;
+        contract.settled = time.span.to;
+        if grace.part() > 0 {
+            let late = self.take_served(contract, grace.part())?;
+            self.pay(contract, Purse::Grace, grace.share(), grace.span, &late)?;
+            contract.settled = grace.span.to;
         }
         Ok(served.parts)
+    }
+
+    /// Whether at least one unit of a purse is to be paid.
+    fn is_due(&self, contract: &Contract) -> bool {
+        let Unsettled { time, grace } = self.unsettled(contract);
+        let due = |amount: Amount, part: OfTime| {
+            let (part, whole) = part.share();
+            share_of(amount, part, whole) != Amount::ZERO
+        };
+        due(contract.listed, time) || due(contract.deposit, grace)
+    }
+
+    /// The time since a contract was settled: what was paid for, and what is grace.
+    fn unsettled(&self, contract: &Contract) -> Unsettled {
+        let (settled, expires) = (contract.settled, contract.expires);
+        let until = self.now.min(expires).max(settled);
+        let time = OfTime { span: Span { from: settled, to: until }, end: expires };
+        let (from, end) = (settled.max(expires), contract.grace_end());
+        let grace = OfTime { span: Span { from, to: self.now.min(end).max(from) }, end };
+        Unsettled { time, grace }
     }
 
     /// Refunds what is left, and gives back what was reserved.
@@ -429,6 +443,31 @@ pub(super) fn settler(
     }
     let known = overlay.must(&node)?;
     Ok(if farm::may_update(from, node, &known) { known.operator } else { from })
+}
+
+/// A time that is to be settled, of one that is paid for until `end`.
+#[derive(Clone, Copy)]
+struct OfTime {
+    span: Span,
+    end: UnixMs,
+}
+
+impl OfTime {
+    /// Milliseconds of it.
+    const fn part(&self) -> u64 {
+        self.span.to.0.saturating_sub(self.span.from.0)
+    }
+
+    /// These, and those of the whole.
+    const fn share(&self) -> (u64, u64) {
+        (self.part(), self.end.0.saturating_sub(self.span.from.0))
+    }
+}
+
+/// What is to be settled of a contract.
+struct Unsettled {
+    time: OfTime,
+    grace: OfTime,
 }
 
 /// The nodes that a new contract asks for.
