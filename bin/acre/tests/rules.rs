@@ -316,7 +316,7 @@ fn lost_handle_comes_back(grid: &Grid) {
     // The second time nobody does.
     open(&grid.arg("ask 2"));
     eventually("the time to veto is over", || {
-        (one.acre(&["id", "recovery", "finish", "grace-hopper"]).code() == 0).then_some(())
+        (again.acre(&["id", "recovery", "finish", "grace-hopper"]).code() == 0).then_some(())
     });
     let shown = again.acre(&["id", "handle", "show"]).exits(0).json();
     assert_eq!((text(&shown, "handle"), text(&shown, "owner")), ("grace-hopper", &*again.account));

@@ -9,8 +9,8 @@ use acre_ledger::{
     Action, BlockError, ContractOf, ContractRules, ContractStatus, Event, Fault, GenesisError,
     GridKind, JoinToken, Key, KeyRole, NewContract, NewKind, NewStorage, NodeAt, NodeState,
     Parameters, Payload, Places, Proof, Refusal, Resources, SignedJoinToken, SignedTransaction,
-    State, StateError, TokenPrice, TwinKey, Verified, apply_block, check_tx, limits, proven,
-    storage_price,
+    State, StateError, TokenPrice, TwinKey, Verified, apply_block, check_payer, check_tx, limits,
+    proven, storage_price,
 };
 use acre_types::{
     AccountId, Amount, Bytes, ContractId, Digest, FarmId, Height, Profile, PublicKey, UnixMs,
@@ -205,7 +205,9 @@ fn forged_late_and_foreign_tokens_are_refused() {
         let join = Action::RegisterNode { token, offer: offer("attic", 10) };
         let signed = grid.signed(120, join.clone());
         let now = UnixMs(grid.now);
-        assert_eq!(check_tx(&grid.state, signed.signed(), now), Err(wanted.clone().into()));
+        let early = check_tx(&grid.state, signed.signed(), now);
+        let said = early.and_then(|()| check_payer(&grid.state, signed.signed()));
+        assert_eq!(said, Err(wanted.clone().into()));
         assert_eq!(grid.act(120, join).unwrap_err(), wanted);
     };
     let chain = farms(2).chain();
