@@ -44,7 +44,12 @@ struct Bluffer {
     body: Vec<u8>,
     index: Arc<Index>,
     walked: RefCell<Option<Walked>>,
+    /// Every second shard is gone when samples of it are asked for.
+    is_half: bool,
 }
+
+/// The node without every second shard.
+struct Half<'a>(&'a Bluffer);
 
 impl Bluffer {
     /// So many shards of each contract, and so many regions that it does not hold.
@@ -67,7 +72,7 @@ impl Bluffer {
         }
         let key = SigningKey::from_seed(Secret::new([5; 32]));
         let index = Arc::new(Index::build(items).unwrap());
-        Self { key, body, index, walked: RefCell::default() }
+        Self { key, body, index, walked: RefCell::default(), is_half: false }
     }
 
     fn id(&self) -> NodeId {
@@ -83,7 +88,9 @@ impl Bluffer {
                 Answer::Committed(commitment.sign(&self.key))
             }
             Ask::Open { nonce, samples, .. } => {
-                Answer::Opened(open(&self.index, self, nonce, *samples).unwrap())
+                let half = Half(self);
+                let holdings: &dyn Holdings = if self.is_half { &half } else { self };
+                Answer::Opened(open(&self.index, holdings, nonce, *samples).unwrap())
             }
             Ask::Chase { nonce, steps, .. } => {
                 let mut walk = Walk::new(Arc::clone(&self.index), *nonce, *steps).unwrap();
@@ -116,10 +123,37 @@ impl Holdings for Bluffer {
     }
 }
 
+impl Holdings for Half<'_> {
+    fn plot(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        self.0.plot(region, offset, into)
+    }
+
+    fn outboard(&self, region: u32, offset: u64, into: &mut [u8]) -> Result<(), CapacityError> {
+        self.0.outboard(region, offset, into)
+    }
+
+    fn shard(&self, contract: ContractId, pack: PackId, index: u8) -> Result<Shard, CapacityError> {
+        if pack.0[3] % 2 == 1 {
+            let item = ItemId::Shard { contract, pack, index };
+            return Err(CapacityError::Read { item, reason: "gone".to_owned() });
+        }
+        self.0.shard(contract, pack, index)
+    }
+}
+
 /// What a witness says after an epoch in which the ledger had `reserved` at the node, and `later`
 /// from its first commitment on. The writer signs whatever it is asked to; no contract may have
 /// more than `most` here.
 fn witnessed(node: &Bluffer, reserved: u64, later: Option<u64>, most: u64) -> Verdict {
+    witnessed_when(node, (reserved, later, most), |_| false)
+}
+
+/// The same for a node that answers some questions after the deadline.
+fn witnessed_when(
+    node: &Bluffer,
+    (reserved, later, most): (u64, Option<u64>, u64),
+    mut is_late: impl FnMut(&Ask) -> bool,
+) -> Verdict {
     let mut witness = Witness::new(rules()).unwrap();
     let (id, ends) = (node.id(), Tick(60_000_000));
     let (cores, memory, reserved) = (1, Bytes(0), Bytes(reserved));
@@ -127,8 +161,9 @@ fn witnessed(node: &Bluffer, reserved: u64, later: Option<u64>, most: u64) -> Ve
     let (epoch, secret) = (Epoch(4), Digest([1; 32]));
     let plan = Plan { epoch, secret, began: Tick(0), ends, duties: vec![duty] };
     witness.input(Tick(0), In::Begin(plan));
+    let mut now = Tick(0);
     loop {
-        let now = witness.deadline().unwrap();
+        now = witness.deadline().unwrap().max(now);
         witness.wake(now);
         while let Some(out) = witness.output() {
             match out {
@@ -138,6 +173,9 @@ fn witnessed(node: &Bluffer, reserved: u64, later: Option<u64>, most: u64) -> Ve
                     let headers = vec![check; rules().samples.into()];
                     if let (Ask::Commit { .. }, Some(bytes)) = (&ask, later) {
                         witness.input(now, In::Reserved { node: id, bytes: Bytes(bytes) });
+                    }
+                    if is_late(&ask) {
+                        now = now.after(rules().answer * 2);
                     }
                     let answer = node.answer(&ask);
                     witness.input(now, In::Answered { call, answer, headers });
@@ -184,4 +222,34 @@ fn contract_that_began_within_the_epoch_counts() {
     let node = Bluffer::new(&[(7, 64)], 0);
     let verdict = witnessed(&node, 0, Some(64 * BODY), 64 * BODY);
     assert_eq!((verdict.sold, verdict.wrong), (Bytes(64 * BODY), 0), "{verdict:?}");
+}
+
+#[test]
+fn bytes_that_do_not_count_hide_no_shards_that_are_missing() {
+    // Half of a GiB is gone: more than the 8 MiB that are paid for.
+    let node = Bluffer { is_half: true, ..Bluffer::new(&[(7, 4096)], 0) };
+    let verdict = witnessed(&node, 8 << 20, None, u64::MAX);
+    assert_eq!((verdict.storage, verdict.sold), (Bytes(0), Bytes(0)), "{verdict:?}");
+    assert!(verdict.missing > 0, "{verdict:?}");
+}
+
+#[test]
+fn visits_whose_samples_came_too_late_showed_nothing() {
+    let node = Bluffer::new(&[(7, 4096)], 0);
+    let mut visits = 0;
+    let verdict = witnessed_when(&node, (GIB, None, u64::MAX), |ask| {
+        visits += u8::from(matches!(ask, Ask::Commit { .. }));
+        matches!(ask, Ask::Open { .. }) && visits > 3
+    });
+    assert_eq!((visits, verdict.answered, verdict.late), (6, 6, 3), "{verdict:?}");
+    assert_eq!(verdict.storage, Bytes(GIB / 2), "three of six visits showed all: {verdict:?}");
+}
+
+#[test]
+fn commitment_after_the_deadline_is_no_answer() {
+    let node = Bluffer::new(&[(7, 4096)], 0);
+    let verdict =
+        witnessed_when(&node, (GIB, None, u64::MAX), |ask| matches!(ask, Ask::Commit { .. }));
+    assert_eq!((verdict.asked, verdict.answered), (6, 0), "{verdict:?}");
+    assert_eq!(verdict.storage, Bytes(0), "{verdict:?}");
 }

@@ -67,6 +67,14 @@ fn read(grid: &Grid, id: u64) -> Contract {
     grid.state.read(&ContractId(id)).unwrap().unwrap()
 }
 
+/// What a contract has cost its owner so far, with what it still holds.
+fn paid(grid: &Grid, id: u64) -> u64 {
+    let line = |index| grid.state.read(&BillAt(ContractId(id), index)).unwrap().unwrap();
+    let mut books = acre_ledger::bill::Ledger::default();
+    (0..read(grid, id).bills).for_each(|index| books.add(&line(index)));
+    u64::try_from(-books.of(acre_ledger::bill::Book::Owner)).unwrap()
+}
+
 /// Storage on a node that is to be rented for ten years costs nothing; then the rent, which never
 /// began, is cancelled and refunded, and the storage stays.
 #[test]
@@ -199,13 +207,6 @@ fn waiting_for_oneself_is_not_free() {
     let list = read(&grid, 1).listed.0;
     grid.now += 12 * HOUR_MS;
     grid.act(1, cancel(1)).unwrap();
-    let paid = |grid: &Grid, id| {
-        let lines = read(grid, id).bills;
-        let line = |index| grid.state.read(&BillAt(ContractId(id), index)).unwrap().unwrap();
-        let mut books = acre_ledger::bill::Ledger::default();
-        (0..lines).for_each(|index| books.add(&line(index)));
-        u64::try_from(-books.of(acre_ledger::bill::Book::Owner)).unwrap()
-    };
     assert!(paid(&grid, 1).abs_diff(list / 2) < 2, "{} of {list}", paid(&grid, 1));
     assert_eq!(paid(&grid, 2), 0, "who was asked and did not answer costs nothing");
     // Begun in the last moment and left at once.
@@ -214,6 +215,21 @@ fn waiting_for_oneself_is_not_free() {
     grid.act(4, Action::AcceptService { contract: ContractId(4) }).unwrap();
     grid.act(1, cancel(3)).unwrap();
     assert!(paid(&grid, 3).abs_diff(list) < 20, "{} of {list}", paid(&grid, 3));
+}
+
+/// Whoever waits for half a day with a contract of 18 months has no discount for 18 months.
+#[test]
+fn waiting_has_the_discount_of_the_time_that_passed() {
+    let mut grid = Grid::with_farms(4);
+    let deadline = grid.now + DAY_MS;
+    let held = vec![new(rent(101), 18 * MONTH_MS), new(service(4, deadline), DAY_MS)];
+    grid.act(1, gang(held)).unwrap();
+    let rent = read(&grid, 1);
+    assert!(rent.escrow.0 < rent.listed.0 / 2, "at 60 % off");
+    grid.now += DAY_MS / 2;
+    grid.act(1, cancel(1)).unwrap();
+    let list = u128::from(rent.listed.0) * u128::from(DAY_MS / 2) / u128::from(18 * MONTH_MS);
+    assert!(u128::from(paid(&grid, 1)).abs_diff(list) < 20, "{} of {list}", paid(&grid, 1));
 }
 
 /// A little for 18 months, held for long; then a hundred times as much at the discount for 18 months,
@@ -243,6 +259,18 @@ fn discount_of_what_is_added_asks_for_its_own_time() {
     // And the discount of the little, which was to last for longer.
     let little = held.paid_listed.0 - held.paid.0;
     assert!(paid.abs_diff(month + little) < 20, "{paid} for {month} and {little}");
+}
+
+/// A little that was kept for twice the longest discount's time counts for that time once.
+#[test]
+fn time_beyond_the_longest_discount_helps_nothing_that_is_added() {
+    let mut grid = Grid::with_farms(4);
+    grid.act(4, create(storage(20_000), 36 * MONTH_MS)).unwrap();
+    grid.now += 35 * MONTH_MS;
+    let (contract, bytes) = (ContractId(1), Bytes(1_980_000));
+    grid.act(4, Action::ExtendContract { contract, bytes, period_ms: 0 }).unwrap();
+    let longest = Parameters::default().prices.commitments.iter().map(|tier| tier.ms).max();
+    assert_eq!(grid.now - read(&grid, 1).since.0, longest.unwrap() / 100);
 }
 
 /// A block of settlements, each of a few bytes and of many places: its work is bounded, what does not

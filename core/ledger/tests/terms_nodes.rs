@@ -149,6 +149,89 @@ fn stake_answers_for_time_that_witnesses_found_down() {
     assert_eq!(grid.state.totals().unwrap().staked, Amount(2000 - taken));
 }
 
+/// A vote may have stakes answer for more than what was lost, or for less.
+#[test]
+fn stake_answers_for_as_many_percent_as_the_rules_say() {
+    for percent in [0, 50, 300] {
+        let farm = FarmId(1);
+        let mut parameters = farming::parameters(Policy::standard());
+        parameters.contracts.penalty_percent = percent;
+        let mut grid = Grid::farming_by(parameters);
+        grid.act(1, Action::StakeFarm { farm, amount: Amount(1_000_000) }).unwrap();
+        grid.pass_with(finding(10, CLAIMED));
+        grid.pass_with(finding(10, CLAIMED));
+        grid.act(4, storage(100 * HOUR_MS)).unwrap();
+        let second = grid.contract().escrow.0 / 3 / (100 * HOUR_MS / EPOCH_MS);
+        grid.pass();
+        grid.report_down(101);
+        grid.pass();
+        grid.pass();
+        grid.act(3, SETTLE).unwrap();
+        let taken = 1_000_000 - grid.state.read(&farm).unwrap().unwrap().at_stake().0;
+        let wanted = second * u64::from(percent) / 100;
+        assert!(taken.abs_diff(wanted) < 9, "{taken} for {wanted} at {percent} %");
+    }
+}
+
+/// At node 101, of person 4.
+fn workload(grid: &Grid) -> Action {
+    let (cores_milli, memory) = (1000, Bytes(1 << 20));
+    let kind = NewKind::Workload(NewWorkload {
+        spec: Digest([1; 32]),
+        node: node(101),
+        resources: Resources { storage: Bytes(1 << 40), cores_milli, memory, ipv4: 0 },
+        traffic: Bytes(0),
+        hour_max: MicroUsd(u64::MAX),
+        deadline: UnixMs(grid.now + HOUR_MS),
+    });
+    Action::CreateContract(NewContract { kind, period_ms: HOUR_MS, budget: Amount(u64::MAX) })
+}
+
+fn report(number: u64, report: Report) -> Action {
+    Action::ReportWorkload { contract: FIRST, number, traffic: Bytes(0), report }
+}
+
+/// What a node lost before a contract began there is no loss of its tenant.
+#[test]
+fn time_lost_before_a_contract_began_is_paid() {
+    let mut grid = Grid::farming(Policy::standard());
+    grid.act(4, workload(&grid)).unwrap();
+    grid.pass();
+    grid.report_down(101);
+    grid.pass();
+    grid.pass();
+    grid.act(101, report(0, Report::Accepted)).unwrap();
+    grid.now += HOUR_MS / 4;
+    let (tenant, held) = (grid.balance(account(4)), grid.contract().escrow);
+    grid.act(3, SETTLE).unwrap();
+    assert!(grid.contract().escrow < held);
+    assert_eq!(grid.balance(account(4)), tenant, "nothing comes back");
+}
+
+/// A node of which all is proven says itself that it failed, and is retired: no witness saw it.
+#[test]
+fn own_word_of_a_proven_node_takes_nothing_from_its_stake() {
+    let farm = FarmId(1);
+    let mut grid = Grid::farming(Policy::standard());
+    grid.act(1, Action::StakeFarm { farm, amount: Amount(1_000_000) }).unwrap();
+    grid.pass_with(finding(10, CLAIMED));
+    grid.pass_with(finding(10, CLAIMED));
+    grid.act(4, workload(&grid)).unwrap();
+    grid.act(101, report(0, Report::Accepted)).unwrap();
+    grid.act(101, report(1, Report::Failed { reason: text("disk") })).unwrap();
+    for state in [NodeState::Active, NodeState::Retired] {
+        if state == NodeState::Retired {
+            grid.act(1, turn(101, state)).unwrap();
+        }
+        grid.now += HOUR_MS / 4;
+        let held = grid.contract().escrow;
+        grid.act(3, SETTLE).unwrap();
+        assert!(grid.contract().escrow < held);
+        let at_stake = grid.state.read(&farm).unwrap().unwrap().at_stake();
+        assert_eq!(at_stake, Amount(1_000_000), "{state:?}");
+    }
+}
+
 /// A farm that wants its stake at once claims what it likes, is its own tenant, and lets its node fail:
 /// by its own word, by retiring it, or by really switching it off.
 #[test]
