@@ -6,11 +6,13 @@ mod common;
 #[path = "common/farming.rs"]
 mod farming;
 
+use acre_codec::List;
 use acre_ledger::mint::{MONTH_MS, MintItem};
 use acre_ledger::{
-    Action, Capacity, Event, Finding, Node, Refusal, Report, capacity_units, proven_units,
+    Action, Capacity, Event, Finding, NewContract, NewKind, NewStorage, Node, Refusal, Report,
+    capacity_units, proven_units,
 };
-use acre_types::{Amount, Bytes, ContractId, Epoch};
+use acre_types::{Amount, Bytes, ContractId, Epoch, Profile};
 
 use common::{Grid, addresses, node};
 use farming::{CLAIMED, FARMS, HOUR_MS, finding, roomy, workload};
@@ -110,7 +112,9 @@ fn contract_that_ends_between_report_and_fold_counts_for_nothing() {
     let mut grid = Grid::roomy();
     grid.ask(2_000, HOUR_MS).unwrap();
     grid.tell(0, Bytes(0), Report::Accepted);
-    grid.pass_with(seen(2));
+    grid.fold_with(seen(2));
+    let of = grid.seen_at(101);
+    assert_eq!((of.verified.cores, of.lent.cores), (4, 2));
     grid.act(1, Action::CancelContract { contract: FIRST }).unwrap();
     grid.pass_with(seen(2));
     let of = grid.seen_at(101);
@@ -136,6 +140,31 @@ fn workload_that_waits_for_its_node_proves_nothing_and_takes_nothing() {
     assert_eq!(grid.seen_at(101).verified.cores, 0);
     grid.act(2, Action::CancelContract { contract: FIRST }).unwrap();
     assert_eq!((grid.seen_at(101).asked, grid.seen_at(101).reserved), Default::default());
+}
+
+/// Shards of data that a cheap function gives need no disk: they make neither storage nor compute units,
+/// whatever free cores stand beside them, until somebody has paid for them.
+#[test]
+fn solid_storage_that_is_sold_unlocks_nothing_without_cover() {
+    let mut grid = Grid::roomy();
+    let storage = NewStorage {
+        profile: Profile::Tiny,
+        places: List::new(vec![node(101), node(102), node(103)]).unwrap(),
+        // Two of three places hold it: all of each.
+        bytes: Bytes(2 * CLAIMED),
+        writer: common::key(1).public(),
+    };
+    let (kind, budget) = (NewKind::Storage(storage), Amount(u64::MAX));
+    let new = NewContract { kind, period_ms: HOUR_MS, budget };
+    grid.act(1, Action::CreateContract(new)).unwrap();
+    for _ in 0..4 {
+        grid.pass_with(Finding { sold: Bytes(CLAIMED), ..seen(4) });
+    }
+    grid.claim(101).unwrap();
+    let receipt = grid.receipt(101, 1).unwrap();
+    assert_eq!(receipt.input.sold.ssd, Bytes(CLAIMED));
+    assert_eq!(receipt.receipt.total, Amount(0), "{:?}", receipt.receipt);
+    assert!(receipt.receipt.sold_owed > Amount(0));
 }
 
 /// 60 % off for 18 months: the farm has 90 % of it back. Not one of the cores is there.

@@ -1,9 +1,9 @@
 //! `acre farm explain` and `acre farm claim`: what nodes earned, and why.
 
 use acre_chain::LedgerClient;
-use acre_ledger::mint::recompute;
+use acre_ledger::mint::{Raw, recompute};
 use acre_ledger::{Action, EarningsOf, MintReceiptObject, MintReceiptOf, Node, TheEpoch};
-use acre_types::{FarmId, NodeId};
+use acre_types::{Amount, FarmId, NodeId};
 use serde_json::{Value, json};
 
 use super::person::{Person, failure, reader};
@@ -86,6 +86,12 @@ pub(crate) fn lines(stored: &MintReceiptObject) -> Vec<String> {
         receipt.reason.text(),
         receipt.total,
     )];
+    if input.up_ms > 0 {
+        text.push(format!("    proven     {}", capacity(&input.capacity)));
+    }
+    if input.sold != Raw::default() {
+        text.push(format!("    of it sold {}", capacity(&input.sold)));
+    }
     text.extend(receipt.lines.iter().map(|line| {
         let item = format!("{:?}", line.item).to_lowercase();
         format!(
@@ -93,7 +99,19 @@ pub(crate) fn lines(stored: &MintReceiptObject) -> Vec<String> {
             line.quantity, line.value, line.amount
         )
     }));
+    if receipt.sold_owed > Amount::ZERO {
+        text.push(format!(
+            "    owed       {}: what is sold earns as much as bills for it gave to foundation and fire",
+            receipt.sold_owed
+        ));
+    }
     text
+}
+
+/// In words.
+fn capacity(raw: &Raw) -> String {
+    let Raw { cores, memory, ssd, hdd } = raw;
+    format!("{cores} cores, {memory} of memory, {ssd} of solid and {hdd} of other storage")
 }
 
 fn short(id: NodeId) -> String {

@@ -364,6 +364,8 @@ fn earnings(earnings: &Earnings) -> Value {
             "mean_sold_bytes": span.mean_sold().storage(),
             "mean_sold_cores": span.mean_sold().cores,
             "mean_sold_memory_bytes": span.mean_sold().memory,
+            "traffic_bytes": span.traffic,
+            "traffic_cover": span.traffic_cover.to_string(),
         })
     };
     json!({
@@ -375,6 +377,15 @@ fn earnings(earnings: &Earnings) -> Value {
         "vested_ms": earnings.vested_ms,
         "sold_owed": earnings.sold_owed.to_string(),
         "sold_cover": earnings.sold_cover.to_string(),
+    })
+}
+
+fn raw(raw: &acre_ledger::mint::Raw) -> Value {
+    json!({
+        "cores": raw.cores,
+        "memory_bytes": raw.memory,
+        "solid_bytes": raw.ssd,
+        "other_bytes": raw.hdd,
     })
 }
 
@@ -397,6 +408,11 @@ pub(crate) fn mint_receipt(stored: &MintReceiptObject) -> Value {
         "price_usd": stored.input.price.to_string(),
         "due_ms": stored.input.due_ms,
         "up_ms": stored.input.up_ms,
+        "proven": raw(&stored.input.capacity),
+        "sold": raw(&stored.input.sold),
+        "sold_cover": stored.input.sold_cover.to_string(),
+        "traffic_bytes": stored.input.traffic,
+        "traffic_cover": stored.input.traffic_cover.to_string(),
         "reason": stored.receipt.reason.text(),
         "lines": stored.receipt.lines.iter().map(line).collect::<Vec<_>>(),
         "withheld": stored.receipt.withheld.to_string(),

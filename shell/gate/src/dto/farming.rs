@@ -182,6 +182,12 @@ pub(crate) struct Receipt {
     pub(crate) sold_cores: u32,
     /// Of the memory, what contracts had reserved.
     pub(crate) sold_memory_bytes: u64,
+    /// What of the bills for what is sold was left to mint by.
+    pub(crate) sold_cover_tft: Tft,
+    /// Public traffic that tenants were billed for.
+    pub(crate) traffic_bytes: u64,
+    /// What foundation and fire got of these bills: traffic earns no more.
+    pub(crate) traffic_cover_tft: Tft,
     /// What was sold was worth and were not paid yet, for want of cover.
     pub(crate) sold_owed_tft: Tft,
     /// Verdicts that it was to give of others.
@@ -241,6 +247,9 @@ impl From<&MintReceiptObject> for Receipt {
             sold_bytes: input.sold.storage().0,
             sold_cores: input.sold.cores,
             sold_memory_bytes: input.sold.memory.0,
+            sold_cover_tft: Tft(input.sold_cover),
+            traffic_bytes: input.traffic.0,
+            traffic_cover_tft: Tft(input.traffic_cover),
             sold_owed_tft: Tft(receipt.sold_owed),
             duties: input.duties,
             honest: input.honest,

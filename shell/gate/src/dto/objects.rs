@@ -139,6 +139,10 @@ pub(crate) struct Node {
     pub(crate) lent: Capacity,
     /// Raw storage that contracts reserved.
     pub(crate) reserved_bytes: u64,
+    /// Virtual cores that contracts reserved, in thousandths; those asked for included.
+    pub(crate) reserved_cores_milli: u64,
+    /// Of these, asked for by workloads that the node has not agreed to.
+    pub(crate) asked_cores_milli: u64,
     /// How it served.
     pub(crate) record: Record,
     /// How it witnessed others.
@@ -208,6 +212,8 @@ impl Node {
             solid_bytes: node.solid.0,
             lent: node.lent.into(),
             reserved_bytes: node.reserved.storage.0,
+            reserved_cores_milli: node.reserved.cores_milli,
+            asked_cores_milli: node.asked.cores_milli,
             record: node.record.into(),
             witnessing: node.witnessing.into(),
             addresses: node.addresses.iter().map(ToString::to_string).collect(),
