@@ -113,10 +113,19 @@ impl Plain {
             (Twist::HighFee, None) => fee + 1,
             _ => return None,
         };
-        self.pay(sponsor.unwrap_or(op.from()), fee)?;
+        let payer = sponsor.or(self.settler(op, fee, now)).unwrap_or(op.from());
+        self.pay(payer, fee)?;
         self.burned += fee;
         *self.nonces.entry(op.from()).or_default() += 1;
-        self.run(op, now)
+        self.run(op, now, payer)
+    }
+
+    /// The operator, for a node that closes a contract of its own which is over.
+    fn settler(&self, op: &Op, fee: u64, now: u64) -> Option<u8> {
+        let Op::Settle { from, contract } = op else { return None };
+        let (held, node) = (self.contracts.get(*contract)?, self.nodes.get(from)?);
+        let closes = held.is_open && now >= held.grace_end() && held.closing >= fee;
+        (closes && held.places.contains(from) && node.state != 2).then_some(node.operator)
     }
 
     fn sponsor(&self, op: &Op) -> Option<u8> {
@@ -129,7 +138,7 @@ impl Plain {
         }
     }
 
-    fn run(&mut self, op: &Op, now: u64) -> Option<()> {
+    fn run(&mut self, op: &Op, now: u64, payer: u8) -> Option<()> {
         match op.clone() {
             Op::Transfer { from, to, amount } => {
                 self.pay(from, amount)?;
@@ -226,7 +235,7 @@ impl Plain {
                 self.close(contract);
                 Some(())
             }
-            Op::Settle { from, contract } => {
+            Op::Settle { contract, .. } => {
                 let before = self.contracts.get(contract)?.clone();
                 if !before.is_open {
                     return None;
@@ -234,7 +243,7 @@ impl Plain {
                 let (is_paid, _) = self.settle(contract, now);
                 if now >= before.grace_end() {
                     let closing = std::mem::take(&mut self.contracts[contract].closing);
-                    *self.balances.entry(from).or_default() += closing;
+                    *self.balances.entry(payer).or_default() += closing;
                     self.close(contract);
                     return Some(());
                 }
