@@ -49,7 +49,7 @@ pub(crate) async fn run(
         sleep(pause).await;
         if let Err(error) = look(&ledger, &key, &mut followed, &counters).await {
             tracing::warn!(%error, "contracts that may be over could not be looked at");
-            sleep(CLOSE_LOOK_MAX).await;
+            sleep(pause.saturating_mul(4).min(CLOSE_LOOK_MAX)).await;
         }
     }
 }
