@@ -6,7 +6,11 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 /// A Debian package and a program whose presence shows that it is there.
-const NEEDED: [(&str, &str); 1] = [("build-essential", "cc")];
+const NEEDED: [(&str, &str); 2] = [
+    ("build-essential", "cc"),
+    // A clock of its own for one process, in tests.
+    ("faketime", "faketime"),
+];
 
 /// Installs what is missing through apt when it may, and says which when it may not.
 pub(crate) fn ensure() -> Result<()> {
@@ -25,7 +29,10 @@ pub(crate) fn ensure() -> Result<()> {
     eprintln!("installing {names}");
     let apt = |arguments: &[&str]| -> Result<bool> {
         let mut command = Command::new("apt-get");
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(["-o", "Acquire::Retries=3"])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
         Ok(command.status()?.success())
     };
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];

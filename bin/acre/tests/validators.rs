@@ -13,6 +13,7 @@ use common::{Grid, Kept, Story, acre, eventually, free_address, kill, list, numb
 
 /// An account that nobody has the key of.
 const NOBODY: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+const UNITS_PER_TFT: u64 = 10_000_000;
 
 #[test]
 fn four_validators_bear_the_loss_of_any_one() {
@@ -219,11 +220,34 @@ fn without_quorum_one_is_told(grid: &Grid) {
     arrived(grid, before);
 }
 
+/// While payments are on their way: what was told to be final is there again, and no block is another
+/// one than before.
 fn all_killed_at_once_come_back(grid: &Grid) {
     let before = received(grid);
-    for validator in list(&grid.status(), "validators") {
-        kill(u32::try_from(number(validator, "pid")).unwrap());
-    }
+    let (sent, acknowledged) = (AtomicU64::new(0), AtomicU64::new(0));
+    // Until one is not final any more.
+    let pay = || {
+        for _ in 0..200 {
+            let amount = amount();
+            let units = amount.parse::<u64>().unwrap() * UNITS_PER_TFT;
+            sent.fetch_add(units, Ordering::SeqCst);
+            if grid.acre(&["wallet", "send", NOBODY, &amount, "--timeout", "2s"]).code() != 0 {
+                break;
+            }
+            acknowledged.fetch_add(units, Ordering::SeqCst);
+        }
+    };
+    let last = std::thread::scope(|scope| {
+        scope.spawn(pay);
+        eventually("payments are on their way", || {
+            (acknowledged.load(Ordering::SeqCst) > 0).then_some(())
+        });
+        let last = newest_block(grid);
+        for validator in list(&grid.status(), "validators") {
+            kill(u32::try_from(number(validator, "pid")).unwrap());
+        }
+        last
+    });
     for id in eventually("all are seen to be dead", || {
         let status = grid.status();
         let validators = list(&status, "validators");
@@ -232,6 +256,22 @@ fn all_killed_at_once_come_back(grid: &Grid) {
     }) {
         grid.acre(&["validator", "start", &id]).exits(0);
     }
-    eventually("nothing is lost", || (received(grid) == before).then_some(()));
+    let (sent, acknowledged) = (sent.into_inner(), acknowledged.into_inner());
+    let kept = eventually("what was acknowledged is there", || {
+        let kept = received(grid) - before;
+        (kept >= acknowledged).then_some(kept)
+    });
+    assert!(kept <= sent, "{kept} of {sent}");
     send(grid);
+    assert_eq!(block(grid, number(&last, "height")), last, "a final block is another one now");
+    grid.acre(&["ledger", "verify"]).exits(0);
+}
+
+fn block(grid: &Grid, height: u64) -> Value {
+    grid.acre(&["ledger", "block", &height.to_string()]).exits(0).json()
+}
+
+fn newest_block(grid: &Grid) -> Value {
+    let info = grid.acre(&["ledger", "info"]).exits(0).json();
+    block(grid, number(&info, "height"))
 }

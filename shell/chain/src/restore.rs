@@ -1,10 +1,11 @@
 //! How a validator comes by its state: what lies on its disk, if that is sound; else, or if it has
 //! none and the chain is long, what the other validators hold, proven.
 //!
-//! A damaged file is never used and never deleted: it is set aside with a line in the log, so that
-//! somebody can look at it. If nobody can be reached, it stays where it is and the validator does not
-//! start: better none than one that says what is not so.
+//! A damaged file is never used: it is set aside with a line in the log, so that somebody can look at
+//! it, and kept until another one is set aside in its place. If nobody can be reached, it stays where
+//! it is and the validator does not start: better none than one that says what is not so.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -190,13 +191,35 @@ fn is_damage(error: &ChainError) -> bool {
     }
 }
 
-/// Renames a file or directory out of the way; gives its new name.
+/// Renames a file or directory out of the way; gives its new name. What was set aside of it before is
+/// deleted: a disk that fails again and again must not fill up with it.
 pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".damaged-{now}"));
+    let mut prefix = path.file_name().unwrap_or_default().to_os_string();
+    prefix.push(".damaged-");
+    let mut name = prefix.clone();
+    name.push(now.to_string());
     let aside = path.with_file_name(name);
     std::fs::rename(path, &aside)
         .map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    for old in set_aside_before(&aside, &prefix) {
+        let deleted =
+            if old.is_dir() { std::fs::remove_dir_all(&old) } else { std::fs::remove_file(&old) };
+        if let Err(error) = deleted {
+            tracing::warn!(%error, old = %old.display(), "what was set aside before stays");
+        }
+    }
     Ok(aside)
+}
+
+/// Everything beside `newest` that was set aside under this prefix.
+fn set_aside_before(newest: &Path, prefix: &OsStr) -> Vec<PathBuf> {
+    let is_time = |rest: &[u8]| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
+    let is_aside = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        path != newest && name.strip_prefix(prefix.as_encoded_bytes()).is_some_and(is_time)
+    };
+    let folder = newest.parent().unwrap_or(Path::new(""));
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_aside).collect()
 }

@@ -81,6 +81,7 @@ async fn comes_back_silent(fault: impl AsyncFnOnce(&Grid, &LedgerClient), aside:
     client.submit(&key(1), pay(10)).await.unwrap();
     let victim = grid.start_at(VICTIM).await;
     assert_eq!(set_aside(&grid.dir(VICTIM)).len(), aside);
+    assert!(!grid.dir(VICTIM).join("engine.damaged-1").exists(), "only the newest is kept");
     let role = until_role(&victim, &[Role::Silent, Role::Validator]).await;
     assert_eq!((role, victim.status().term), (Role::Silent, 0));
     let its_client = grid.client_of(&[&victim], 202).await;
@@ -104,8 +105,13 @@ async fn block_archive_damaged_in_the_middle_is_set_aside_and_restored_from_the_
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x10;
         fs::write(&file, bytes).unwrap();
+        // Of what was set aside only the newest is kept; other things are left alone.
+        for name in ["engine.damaged-1", "engine.damaged-17", "engine.damaged-by-hand"] {
+            copy(&grid.dir(VICTIM).join("engine"), &grid.dir(VICTIM).join(name));
+        }
+        fs::write(grid.dir(VICTIM).join("state.redb.damaged-1"), b"of before").unwrap();
     };
-    comes_back_silent(damage, 1, 111).await;
+    comes_back_silent(damage, 3, 111).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,12 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// may not lie further behind ours than this, either.
 pub const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 
+/// Time between two looks at whether the clock was set back.
+pub const CLOCK_LOOK: Duration = Duration::from_secs(1);
+
+/// Furthest the clock may be set back at once while the engine runs: its timers stand still for as long.
+pub const CLOCK_SET_BACK: Duration = Duration::from_secs(10);
+
 /// Time between two signs of life.
 pub const BEAT_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -153,6 +153,12 @@ pub enum Error {
         /// Which write failed, in the words of whoever wrote.
         detail: String,
     },
+    /// The system's clock was set back, and the engine's timers would stand still for as long.
+    #[error("the system's clock was set back by {seconds} s; nothing is lost: start again")]
+    ClockSetBack {
+        /// By how much.
+        seconds: u64,
+    },
     /// The engine's thread panicked.
     #[error("the engine panicked: {message}")]
     Panicked {

@@ -54,6 +54,7 @@ pub mod application;
 pub mod block;
 #[cfg(feature = "simulation")]
 pub mod byzantine;
+mod clock;
 pub mod defaults;
 mod delivery;
 pub mod error;

@@ -3,7 +3,7 @@
 use crate::{
     adapter::{Ledger, Marshal},
     application::Application,
-    defaults,
+    clock, defaults,
     delivery::{self, Status},
     error::{Error, Result},
     evidence::Evidence,
@@ -321,6 +321,7 @@ fn run(
             // An error means that the handle is gone: stop as well.
             _ = stopping.wait_for(|stop| *stop) => Ok(()),
             error = node.failed(&mut failed) => Err(error),
+            error = clock::set_back(&context) => Err(error),
         };
         // A part that does not end in time is cut off, which is as safe as a crash.
         let _ = context.stop(0, Some(defaults::STOP_TIMEOUT)).await;

@@ -403,14 +403,20 @@ impl Kept {
     /// what it said then.
     #[track_caller]
     pub(crate) fn role(words: &[&str], dir: &Path) -> (Self, Value) {
+        Self::run(command(words), dir)
+    }
+
+    /// As [`Self::role`], for a command in surroundings of its own.
+    #[track_caller]
+    pub(crate) fn run(mut run: Command, dir: &Path) -> (Self, Value) {
+        let words = format!("{:?}", run.get_args().collect::<Vec<_>>());
         let log = std::fs::File::create(dir.join("log")).unwrap();
-        let mut run = command(words);
         run.arg("--dir").arg(dir).stdout(Stdio::piped()).stderr(log);
         let mut kept = Self(run.spawn().unwrap());
         let line = kept.first_line();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
             let log = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
-            panic!("{words:?} says '{line}' and logs {log}")
+            panic!("{words} says '{line}' and logs {log}")
         });
         (kept, ready)
     }
