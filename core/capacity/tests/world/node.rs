@@ -1,6 +1,7 @@
 //! The nodes of the model: honest ones, and cheats by name.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +66,10 @@ pub struct Node {
     shards: Vec<(Item, Vec<u8>)>,
     index: Arc<Index>,
     solved: Option<(Task, Vec<Lane>)>,
-    walked: Option<Walked>,
+    /// By the digests of their trails.
+    walked: BTreeMap<Digest, Walked>,
+    /// A chase runs until then.
+    chasing: Tick,
     /// Chases of the epoch of [`Node::epoch`], over all witnesses.
     chases: u32,
     epoch: Epoch,
@@ -142,8 +146,9 @@ impl Node {
         });
         let items = plots.chain(shards.iter().map(|(item, _)| *item)).collect();
         let index = Arc::new(Index::build(items).unwrap());
-        let (solved, walked, chases, epoch) = (None, None, 0, Epoch(0));
-        Self { id, kind, key, regions, shards, index, solved, walked, chases, epoch }
+        let (solved, walked, chases, epoch) = (None, BTreeMap::new(), 0, Epoch(0));
+        let chasing = Tick(0);
+        Self { id, kind, key, regions, shards, index, solved, walked, chasing, chases, epoch }
     }
 
     pub fn duty(&self) -> Duty {
@@ -171,6 +176,7 @@ impl Node {
                 let (node, epoch, nonce) = (self.id, *epoch, *nonce);
                 if epoch != self.epoch {
                     (self.epoch, self.chases) = (epoch, 0);
+                    self.walked.clear();
                 }
                 let commitment = Commitment { node, epoch, nonce, index, plots };
                 Answer::Committed(commitment.sign(&self.key))
@@ -182,12 +188,14 @@ impl Node {
                 let work = reading.cost.into_inner().total(self.kind);
                 return Some((Answer::Opened(opened), quick + work));
             }
-            Ask::Chase { nonce, steps, .. } => return Some(self.chase(nonce, *steps, quick)),
-            Ask::Trace { nonce, probes, .. } => {
+            Ask::Chase { nonce, steps, .. } => return Some(self.chase(now, nonce, *steps, quick)),
+            Ask::Trace { trail, nonce, probes } => {
                 let reading =
                     Reading { node: self, asked: Asked::Samples, cost: RefCell::default() };
-                let walked = self.walked.as_ref().unwrap();
-                Answer::Traced(walked.prove(&reading, nonce, *probes).unwrap())
+                match self.walked.get(trail) {
+                    Some(walked) => Answer::Traced(walked.prove(&reading, nonce, *probes).unwrap()),
+                    None => Answer::Refused(Refusal::Unknown),
+                }
             }
             Ask::Work(task) => {
                 let lanes: Vec<Lane> =
@@ -207,7 +215,16 @@ impl Node {
         Some((answer, quick))
     }
 
-    fn chase(&mut self, nonce: &Digest, steps: u32, quick: Duration) -> (Answer, Duration) {
+    fn chase(
+        &mut self,
+        now: Tick,
+        nonce: &Digest,
+        steps: u32,
+        quick: Duration,
+    ) -> (Answer, Duration) {
+        if now < self.chasing {
+            return (Answer::Refused(Refusal::Busy), quick);
+        }
         self.chases += 1;
         if self.kind == Behaviour::Forgetful && self.chases == 1 {
             return (Answer::Refused(Refusal::Unknown), quick);
@@ -218,7 +235,8 @@ impl Node {
         let work = reading.cost.into_inner().chase(self.kind);
         let walked = walk.finish(self.id).unwrap();
         let trail = walked.trail().clone().sign(&self.key);
-        self.walked = Some(walked);
+        self.walked.insert(walked.trail().digest(), walked);
+        self.chasing = now.after(work);
         (Answer::Chased(trail), quick + work)
     }
 }
