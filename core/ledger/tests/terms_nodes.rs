@@ -149,6 +149,28 @@ fn stake_answers_for_time_that_witnesses_found_down() {
     assert_eq!(grid.state.totals().unwrap().staked, Amount(2000 - taken));
 }
 
+/// A farm shows no storage for an epoch, has that settled while no time was lost, and switches off.
+#[test]
+fn stake_answers_for_what_was_proven_when_the_tenant_came() {
+    let farm = FarmId(1);
+    let mut grid = Grid::farming(Policy::standard());
+    grid.act(1, Action::StakeFarm { farm, amount: Amount(1000) }).unwrap();
+    grid.pass_with(finding(10, CLAIMED));
+    grid.pass_with(finding(10, CLAIMED));
+    grid.act(4, storage(100 * HOUR_MS)).unwrap();
+    grid.pass_with(finding(10, 0));
+    grid.pass();
+    grid.act(1, SETTLE).unwrap();
+    let shown = grid.state.read(&node(101)).unwrap().unwrap();
+    assert_eq!((shown.verified.storage, shown.record.lost()), (Bytes(0), 0));
+    grid.report_down(101);
+    grid.pass();
+    grid.pass();
+    grid.act(1, SETTLE).unwrap();
+    let left = grid.state.read(&farm).unwrap().unwrap().at_stake();
+    assert!(left < Amount(1000), "{left}");
+}
+
 /// A vote may have stakes answer for more than what was lost, or for less.
 #[test]
 fn stake_answers_for_as_many_percent_as_the_rules_say() {

@@ -159,8 +159,8 @@ pub struct Stand {
     /// Milliseconds of [`crate::Record::lost`] that the contract has had back, or that were lost before
     /// it began. What its node lost beyond that is taken off the next time that is paid.
     pub lost: u64,
-    /// [`super::Node::backed`] when the node last was paid without a loss, of storage contracts
-    /// [`super::Node::backed_storage`]: so much of a loss is owed by its farm from the stake, in
+    /// The most that [`super::Node::backed`], of storage contracts
+    /// [`super::Node::backed_storage`], was since it came, when it was paid without a loss: so much of a loss is owed by its farm from the stake, in
     /// thousandths.
     pub backed: u16,
 }

@@ -211,7 +211,11 @@ impl Work<'_> {
     fn grow(&mut self, contract: &mut Contract, bytes: Bytes) -> Done {
         let id = contract.id;
         match &mut contract.kind {
-            ContractKind::Storage(_) => self.grow_storage(contract, bytes),
+            ContractKind::Storage(_) if bytes.0 == 0 => Ok(()),
+            ContractKind::Storage(_) => {
+                self.grow_storage(contract, bytes)?;
+                self.back_anew(contract)
+            }
             ContractKind::Workload(workload) => {
                 let traffic = workload.traffic.0.checked_add(bytes.0).ok_or(BAD_BYTES)?;
                 workload.traffic = Bytes(traffic);

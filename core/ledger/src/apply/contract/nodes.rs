@@ -179,7 +179,9 @@ impl Work<'_> {
         for (id, stand) in contract.nodes().iter().zip(contract.stands.iter()) {
             let down = self.lost_by(*id)?.saturating_sub(stand.lost).min(ms);
             let node = self.node(*id)?;
-            let backed = if down == 0 { backed(&node) } else { stand.backed };
+            // It only grows: what was proven when the tenant came answers to the end, or a farm would
+            // leave a few questions open, have that settled, and be free to fail.
+            let backed = if down == 0 { backed(&node).max(stand.backed) } else { stand.backed };
             stands.push(Stand { lost: stand.lost.saturating_add(down), backed, ..*stand });
             let is_gone = failed || node.state == NodeState::Retired;
             let (due, up) = if is_gone { (ms.max(1), 0) } else { (ms, ms.saturating_sub(down)) };
@@ -188,6 +190,16 @@ impl Work<'_> {
         }
         contract.stands = stands.try_into().expect("as many as there were");
         Ok(Served { parts: shared(parts), owed })
+    }
+
+    /// What is added to a contract is backed no better than the node is now.
+    pub(super) fn back_anew(&mut self, contract: &mut Contract) -> Done {
+        let mut stands = contract.stands.clone().into_vec();
+        for (id, stand) in contract.nodes().iter().zip(&mut stands) {
+            stand.backed = stand.backed.min(self.node(*id)?.backed_storage());
+        }
+        contract.stands = stands.try_into().expect("as many as there were");
+        Ok(())
     }
 
     /// What the farms of nodes that witnesses found down lose of their stakes, as far as these reach:
