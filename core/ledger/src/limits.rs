@@ -93,6 +93,13 @@ pub const EPOCH_MS_MIN: u64 = 100;
 pub const EPOCH_MS_MAX: u64 = 24 * 3_600 * 1_000;
 /// Witnesses of one node and epoch, hence verdicts in one report.
 pub const WITNESSES_MAX: usize = 16;
+/// Epochs from genesis on in which everybody's word counts, as nobody has proven anything yet; a month
+/// of hours. From then on a witness needs a disk.
+pub const YOUNG_EPOCHS: u64 = 720;
+/// Proven storage with which a witness may speak of any node.
+pub const WITNESS_STORAGE_ENOUGH: Bytes = Bytes(100 << 30);
+/// Of nodes that claim little: proven storage that a witness needs is one part in so many of that.
+pub const WITNESS_STORAGE_SHARE: u64 = 16;
 /// Steps of the beacon: about 0.3 s of one core, spent again by all who check the first block of an
 /// epoch.
 pub const BEACON_STEPS_MAX: u32 = 1 << 22;

@@ -18,7 +18,7 @@ use acre_crypto::hash::keyed;
 use acre_crypto::{Hasher, Secret};
 use acre_types::Digest;
 
-use crate::limits::WITNESSES_MAX;
+use crate::limits::{WITNESS_STORAGE_ENOUGH, WITNESS_STORAGE_SHARE, WITNESSES_MAX};
 use crate::object::{Independence, Node, NodeState};
 
 /// Rounds of the network: four make it a strong permutation in theory (Luby and Rackoff), eight
@@ -200,4 +200,13 @@ pub fn may_witness(rule: Independence, witness: &Node, node: &Node) -> bool {
         Independence::Node => witness.index != node.index,
     };
     is_apart && witness.state != NodeState::Retired
+}
+
+/// Whether a witness has proven enough storage to be believed about this node: keys cost nothing, but
+/// no disk proves storage for two of them. A sixteenth of what the node claims is asked for, at most
+/// [`WITNESS_STORAGE_ENOUGH`].
+#[must_use]
+pub fn has_proven_enough(witness: &Node, node: &Node) -> bool {
+    let share = node.capacity.storage.0 / WITNESS_STORAGE_SHARE;
+    witness.proven().storage.0 >= share.clamp(1, WITNESS_STORAGE_ENOUGH.0)
 }

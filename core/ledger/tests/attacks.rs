@@ -3,17 +3,21 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
 mod common;
+#[path = "common/farming.rs"]
+mod farming;
 
 use acre_codec::{Blob, List};
 use acre_crypto::SigningKey;
+use acre_ledger::mint::Policy;
 use acre_ledger::{
-    Action, Built, Handle, KeyRole, NewCandidate, NewContract, NewKind, NewRecovery, NewStorage,
-    Parameters, Possession, RecoveryConsent, RecoveryPlan, Refusal, SeatRules, SeatsBy,
+    Action, Built, GridKind, Handle, KeyRole, NewCandidate, NewContract, NewKind, NewRecovery,
+    NewStorage, Parameters, Possession, RecoveryConsent, RecoveryPlan, Refusal, SeatRules, SeatsBy,
     SignedJoinToken, TwinKey, TwinKeys, TwinOf, Verified, check_payer, check_tx, limits,
 };
 use acre_types::{Amount, Bytes, ContractId, Profile, PublicKey, UnixMs};
 
 use common::{Grid, account, genesis, key, node, offer, text, token, wide_key};
+use farming::{CLAIMED, EPOCH_MS, finding, parameters};
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -180,4 +184,46 @@ fn token_farm(join: &Verified) -> acre_types::FarmId {
         Action::RegisterNode { token, .. } => token.token.farm,
         other => panic!("{other:?}"),
     }
+}
+
+/// Five keys without a disk among nine praise each other, and see nothing of the others.
+#[test]
+fn keys_without_disks_are_believed_by_nobody() {
+    let grants = (1..=9).map(|n| (account(n), Amount::tft(1000).unwrap())).collect();
+    let mut genesis = genesis(parameters(Policy::standard()), grants);
+    genesis.kind = GridKind::Test;
+    let mut grid = Grid::new(&genesis);
+    let join = |grid: &mut Grid, n: u8, claimed| {
+        grid.act(n, Action::CreateFarm { name: text("farm"), payout: account(200 + n) }).unwrap();
+        let token = token(grid.chain(), n.into(), None, grid.now + 1000);
+        let token = SignedJoinToken::new(token, &key(n));
+        let offer = offer(&format!("site {n}"), claimed);
+        grid.act(100 + n, Action::RegisterNode { token, offer }).unwrap();
+    };
+    (1..=4).for_each(|n| join(&mut grid, n, CLAIMED));
+    grid.pass();
+    grid.pass();
+    for _ in 0..3 {
+        grid.pass_with(finding(10, CLAIMED));
+    }
+    let shown =
+        |grid: &Grid, n: u8| grid.state.read(&node(100 + n)).unwrap().unwrap().verified.storage.0;
+    assert!((1..=4).all(|n| shown(&grid, n) == CLAIMED));
+    grid.now += limits::YOUNG_EPOCHS * EPOCH_MS;
+    grid.idle_block();
+    (5..=9).for_each(|n| join(&mut grid, n, 1 << 59));
+    grid.pass();
+    grid.pass();
+    let mut reported = 0;
+    for epoch in 0..6 {
+        grid.pass();
+        for n in 5..=9 {
+            let seen = if epoch % 2 == 0 { 0 } else { 1 << 59 };
+            grid.report(100 + n, finding(10, seen)).unwrap();
+            reported += 1;
+        }
+    }
+    assert_eq!(reported, 30);
+    assert!((1..=4).all(|n| shown(&grid, n) == CLAIMED), "they lost nothing");
+    assert!((5..=9).all(|n| shown(&grid, n) == 0), "they got nothing");
 }

@@ -11,10 +11,11 @@ use super::{Done, Work};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::fold::fold;
-use crate::key::{NodeAt, PowerOf, TallyOf, TheEpoch};
-use crate::object::{Heard, Node, NodeState, PastEpoch, Tally, Verdict, Verdicts};
+use crate::key::{NodeAt, PowerOf, TallyOf, TheAssembly, TheEpoch};
+use crate::limits::YOUNG_EPOCHS;
+use crate::object::{GridKind, Heard, Node, NodeState, PastEpoch, Tally, Verdict, Verdicts};
 use crate::overlay::Overlay;
-use crate::witness::may_witness;
+use crate::witness::{has_proven_enough, may_witness};
 
 /// Free for a node that was to witness in the epoch that was just over, once, about the nodes that
 /// it was to witness and no others; the last says [`check_duties`].
@@ -105,11 +106,13 @@ impl Work<'_> {
     }
 
     /// Keeps what a witness said of a node, and says how many verdicts that is: none if the node
-    /// was retired meanwhile or slept.
+    /// was retired meanwhile or slept, or the witness has proven too little.
     fn hear(&mut self, past: &PastEpoch, witness: u32, verdict: &Verdict) -> Done<u8> {
         let id = verdict.node;
         let node = self.overlay.must(&id)?;
-        if node.state == NodeState::Retired {
+        let speaker = self.overlay.must(&NodeAt(witness))?;
+        let speaker = self.overlay.must(&speaker)?;
+        if node.state == NodeState::Retired || !self.is_believed(past, &speaker, &node)? {
             return Ok(0);
         }
         if !self.power(id)?.is_awake(past.number) {
@@ -135,6 +138,20 @@ impl Work<'_> {
         Ok(1)
     }
 
+    /// Whether the word of a witness counts: that of all while the grid is young, or as long as nobody
+    /// has proven anything; then of those who have disks. A local grid asks nobody.
+    fn is_believed(
+        &mut self,
+        past: &PastEpoch,
+        witness: &Node,
+        node: &Node,
+    ) -> Result<bool, StateError> {
+        let is_free = self.overlay.base().grid().kind == GridKind::Local
+            || past.number.0 < YOUNG_EPOCHS
+            || has_proven_enough(witness, node);
+        Ok(is_free || self.overlay.get(&TheAssembly)?.unwrap_or_default().units == 0)
+    }
+
     /// Counts the witnesses whose word will count.
     fn new_tally(&mut self, past: &PastEpoch, node: &Node) -> Result<Tally, StateError> {
         let rule = self.parameters.capacity.independence;
@@ -142,7 +159,9 @@ impl Work<'_> {
         for index in past.assignment().witnesses_of(node.index) {
             let id = self.overlay.must(&NodeAt(index))?;
             let witness = self.overlay.must(&id)?;
-            let counts = may_witness(rule, &witness, node) && self.power(id)?.is_awake(past.number);
+            let counts = may_witness(rule, &witness, node)
+                && self.is_believed(past, &witness, node)?
+                && self.power(id)?.is_awake(past.number);
             witnesses = witnesses.saturating_add(u8::from(counts));
         }
         let heard = List::new(Vec::new()).expect("none is within any limit");
