@@ -243,6 +243,10 @@ pub const PLAN_YEARS_MAX: u8 = 50;
 const _: () = assert!(TWIN_KEYS_MAX * (TWIN_KEY_BYTES_MAX + 5) + 256 <= VALUE_BYTES_MAX);
 // A contract has an id and a stand for each place.
 const _: () = assert!(PLACES_MAX * (32 + 20) + 1024 <= VALUE_BYTES_MAX);
+// What a ballot, a candidate and a beacon hold grows with these; a larger value could not be proven.
+const _: () = assert!(BALLOT_NODES_MAX * 32 + 64 <= VALUE_BYTES_MAX);
+const _: () = assert!(BACKING_NODES_MAX * 32 + RELEASES_MAX * 16 + 1024 <= VALUE_BYTES_MAX);
+const _: () = assert!(SEATS_MAX * 256 <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX + 512 <= TRANSACTION_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX <= PAYLOAD_BYTES_MAX);
 const _: () =
