@@ -13,6 +13,7 @@ use std::time::Duration;
 use world::Net;
 use world::node::Behaviour;
 use world::scenes::{Outcome, captured, captured_by_formula, rings, run, scenes};
+use world::shared::{believed, machines};
 
 const EPOCHS: u32 = 10;
 
@@ -59,6 +60,13 @@ fn main() {
         let share = 100 * ring / all;
         let name = format!("{ring} of {all} nodes ({share} %), k = {witnesses}");
         row(&name, &(1..=seeds).map(one).collect::<Vec<_>>());
+    }
+
+    println!("\none machine of 64 cores at a muster, as many nodes as it likes:");
+    println!("{:<44} cores believed  lanes believed", "it pretends to be");
+    for (name, machine) in machines() {
+        let (cores, lanes) = believed(machine);
+        println!("{name:<44} {cores:>8} of 64 {lanes:>9} of 256");
     }
 
     println!("\nhonest nodes under loss (24 nodes, 10 epochs, {seeds} seeds):");

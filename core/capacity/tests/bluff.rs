@@ -33,7 +33,7 @@ fn rules() -> Rules {
         answer: Duration::from_secs(2),
         retry: Duration::from_secs(1),
         rebuild_every: 1000,
-        work: WorkRules { lane, every: 1000, probes: 1, par, memory_scale: 1 },
+        work: WorkRules { lane, probes: 1, par, memory_scale: 1 },
         chase: ChaseRules { steps: 64, probes: 4, solid: par, spinning: par },
     }
 }

@@ -30,8 +30,9 @@ fn honest_nodes_are_believed_in_full() {
 
 #[test]
 fn puzzle_shows_cores_and_memory() {
-    let work = WorkRules { every: 1, memory_scale: 1 << 12, ..rules().work };
+    let work = WorkRules { memory_scale: 1 << 12, ..rules().work };
     let mut world = World::new(Net::new(2), Rules { work, ..rules() }, &all_honest());
+    world.muster = Some(Duration::from_secs(20));
     for folded in world.epoch() {
         assert_eq!((folded.cores, folded.memory), (2, 1 << 30), "{folded:?}");
         assert_eq!((folded.late, folded.missing, folded.wrong), (0, 0, 0));
@@ -41,8 +42,9 @@ fn puzzle_shows_cores_and_memory() {
 #[test]
 fn core_that_is_slow_counts_as_less() {
     // Half of par is gone on the network alone, so a tenth of par shows as few cores.
-    let work = WorkRules { every: 1, par: Duration::from_millis(1), ..rules().work };
+    let work = WorkRules { par: Duration::from_millis(1), ..rules().work };
     let mut world = World::new(Net::new(2), Rules { work, ..rules() }, &all_honest());
+    world.muster = Some(Duration::from_secs(20));
     assert!(world.epoch().iter().all(|folded| folded.cores == 0));
 }
 

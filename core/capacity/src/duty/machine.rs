@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use acre_types::{Digest, Machine, NodeId, Tick};
+use acre_types::{Digest, Epoch, Machine, NodeId, Tick};
 
 use super::chasing::Fault;
+use super::mustering::Wanted;
 use super::visit::{Charge, Phase, Question, Rebuild, Try};
 use super::{Call, In, Out, Plan, Report, Rules};
 use crate::CapacityError;
-use crate::message::{Answer, Ask, Refusal, SignedCommitment};
-use crate::puzzle;
+use crate::message::{Answer, Ask, SignedCommitment};
 use crate::verify::HeaderCheck;
 
 /// A late answer is waited for this many times as long as one in time, so that "slow" can be told
@@ -18,8 +18,6 @@ use crate::verify::HeaderCheck;
 const PATIENCE: u32 = 3;
 /// A chase that is too slow is waited for this many times as long as the slowest that counts.
 const CHASE_PATIENCE: u32 = 2;
-/// A puzzle is waited for this many times par.
-const WORK_PATIENCE: u32 = 8;
 
 /// A witness. It asks every node on its own: one that does not answer delays no other.
 pub struct Witness {
@@ -80,18 +78,13 @@ impl Witness {
         let epoch = plan.epoch;
         let Some(charge) = self.charges.get_mut(&node) else { return };
         let nonce = charge.nonce();
-        let (answer, work) = (self.rules.answer, self.rules.work);
+        let answer = self.rules.answer;
         let (ask, patience) = match &question {
             Question::Commitment => (Ask::Commit { epoch, nonce }, answer),
             Question::Samples { commitment } => {
                 let index = commitment.index.as_ref().map_or(Digest([0; 32]), |span| span.digest);
                 let samples = self.rules.samples;
                 (Ask::Open { index, nonce, samples }, answer.saturating_mul(PATIENCE))
-            }
-            Question::Work { task } => (Ask::Work(*task), work.par.saturating_mul(WORK_PATIENCE)),
-            Question::Proofs { task, .. } => {
-                let ask = Ask::Probe { task: task.digest(), nonce, probes: work.probes };
-                (ask, answer.saturating_mul(PATIENCE))
             }
             Question::Chase { commitment } => {
                 let index = commitment.index.as_ref().map_or(Digest([0; 32]), |span| span.digest);
@@ -121,14 +114,11 @@ impl Witness {
                 if commitment.index.is_some() {
                     Some(Question::Samples { commitment })
                 } else {
-                    charge.task(&self.rules).map(|task| Question::Work { task })
+                    None
                 }
             }
-            After::Samples(commitment) => {
-                let chase = charge.chase(&commitment);
-                chase.or_else(|| charge.task(&self.rules).map(|task| Question::Work { task }))
-            }
-            After::Chase => charge.task(&self.rules).map(|task| Question::Work { task }),
+            After::Samples(commitment) => charge.chase(&commitment),
+            After::Chase => None,
             After::First(question) => Some(question),
         };
         if let Some(question) = question {
@@ -161,11 +151,6 @@ impl Witness {
             (Question::Chase { .. }, _) | (Question::Trace { .. }, Try::Second) => {
                 charge.chase_failed(Fault::Missing);
                 self.go_on(now, node, After::Chase);
-            }
-            (Question::Work { .. } | Question::Proofs { .. }, _) => {
-                charge.missing();
-                charge.unsolved();
-                charge.phase = Phase::Idle;
             }
         }
     }
@@ -205,37 +190,6 @@ impl Witness {
                 charge.traced(&rules, (&commitment, &trail), (class, &nonce), &proofs);
                 self.go_on(now, node, After::Chase);
             }
-            (Question::Work { task }, Answer::Worked(signed)) => {
-                let Some(charge) = self.charges.get_mut(&node) else { return };
-                if signed.verify(&task).is_err() {
-                    charge.wrong();
-                    charge.unsolved();
-                    return charge.phase = Phase::Idle;
-                }
-                let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-                charge.solved(&self.rules, &task, micros);
-                let question = Question::Proofs { task, claim: signed.claim };
-                self.go_on(now, node, After::First(question));
-            }
-            (Question::Proofs { task, claim }, Answer::Probed(proofs)) => {
-                let probes = self.rules.work.probes;
-                let result = puzzle::check(&task, &claim, &nonce, probes, &proofs);
-                let Some(charge) = self.charges.get_mut(&node) else { return };
-                if result.is_err() {
-                    charge.wrong();
-                    charge.unsolved();
-                } else if took > self.rules.answer {
-                    charge.late();
-                    charge.unsolved();
-                }
-                charge.phase = Phase::Idle;
-            }
-            // At work for its tenants: what was proven before stands.
-            (Question::Work { .. }, Answer::Refused(Refusal::Busy)) => {
-                if let Some(charge) = self.charges.get_mut(&node) {
-                    charge.phase = Phase::Idle;
-                }
-            }
             (question, _) => {
                 let waiting = Waiting { node, sent, nonce, tried, question };
                 self.not_answered(now, waiting, Why::Gone);
@@ -261,6 +215,42 @@ impl Witness {
             return charge.phase = Phase::Idle;
         }
         self.go_on(now, node, After::Commitment(signed.commitment));
+    }
+
+    /// All nodes at once, whatever else they are asked.
+    fn muster(&mut self, now: Tick, epoch: Epoch, seeds: &[(NodeId, Digest)]) {
+        if self.plan.as_ref().is_none_or(|plan| plan.epoch != epoch) {
+            return;
+        }
+        for (node, seed) in seeds {
+            let (call, rules) = (self.call(), self.rules);
+            let Some(charge) = self.charges.get_mut(node) else { continue };
+            let wanted = charge.muster((now, call), &rules, (epoch, *seed));
+            self.want(call, wanted);
+        }
+    }
+
+    fn want(&mut self, call: Call, wanted: Option<Wanted>) {
+        let Some((node, ask, patience)) = wanted else { return };
+        self.calls.insert(call, node);
+        self.out.push_back(Out::Ask { call, node, ask, patience });
+    }
+
+    /// Takes the answer to a question of a muster; gives it back if it was none.
+    fn mustered(
+        &mut self,
+        now: Tick,
+        call: Call,
+        answer: Option<Answer>,
+    ) -> Result<(), Option<Answer>> {
+        let node = self.calls.get(&call);
+        let charge = node.and_then(|node| self.charges.get_mut(node));
+        let Some(charge) = charge.filter(|charge| charge.mustering.awaits(call)) else {
+            return Err(answer);
+        };
+        charge.mustered(now, &self.rules, answer);
+        self.calls.remove(&call);
+        Ok(())
     }
 
     fn rebuild(&mut self, node: NodeId, rebuild: &Rebuild) {
@@ -318,9 +308,16 @@ impl Machine for Witness {
     fn input(&mut self, now: Tick, input: In) {
         match input {
             In::Begin(plan) => self.begin(now, plan),
-            In::Answered { call, answer, headers } => self.answered(now, call, answer, &headers),
+            In::Muster { epoch, seeds } => self.muster(now, epoch, &seeds),
+            In::Answered { call, answer, headers } => {
+                if let Err(Some(answer)) = self.mustered(now, call, Some(answer)) {
+                    self.answered(now, call, answer, &headers);
+                }
+            }
             In::Failed { call } => {
-                if let Some(waiting) = self.take(call) {
+                if self.mustered(now, call, None).is_err()
+                    && let Some(waiting) = self.take(call)
+                {
                     self.not_answered(now, waiting, Why::Gone);
                 }
             }
@@ -350,7 +347,11 @@ impl Machine for Witness {
             .map(|(node, _)| *node)
             .collect();
         for node in due {
-            let Some(charge) = self.charges.get_mut(&node) else { continue };
+            let (call, rules) = (self.call(), self.rules);
+            let wanted = self.charges.get_mut(&node).and_then(|it| it.probe(now, call, &rules));
+            self.want(call, wanted);
+            let is_due = |it: &&mut Charge| it.visit_due().is_some_and(|due| due <= now);
+            let Some(charge) = self.charges.get_mut(&node).filter(is_due) else { continue };
             match std::mem::replace(&mut charge.phase, Phase::Idle) {
                 Phase::Pausing { question, .. } => self.ask(now, node, question, Try::Second),
                 _ => {

@@ -1,7 +1,7 @@
 //! The witness: visits the nodes it was assigned, and ends each epoch in one report.
 //!
-//! A *visit* is one conversation with one node: commit, open, and once an epoch also a chase and a
-//! puzzle; see [`crate::message`]. When visits happen and what they draw comes from a secret that only the
+//! A *visit* is one conversation with one node: commit, open, and once an epoch also a chase; see
+//! [`crate::message`]. When visits happen and what they draw comes from a secret that only the
 //! witness has (a shell takes its signature over the epoch's seed, so that it cannot be chosen), so
 //! a node cannot be there just then and cannot fetch just that.
 //!
@@ -13,6 +13,8 @@
 //! | samples after the deadline, twice in a row | `late`, none held |
 //! | a sample missing, or the request refused or lost twice | `missing`, not held |
 //! | a sample or signature that proves something else | `wrong`, not held |
+//! | at a muster: a claim in time, and probes answered in time | cores and memory |
+//! | at a muster: a claim or probes late, wrong or not at all | `late`, `wrong`, `missing`; no cores, no memory |
 //! | a region whose root is not what its key gives | `wrong`, and no plot counts in this epoch |
 //! | a chase that is too slow, twice | `late`, and no storage counts in this epoch |
 //! | a chase that is not answered or not shown, twice | `missing`, and no storage counts |
@@ -22,9 +24,14 @@
 //! Storage is plots and shards, each on its own: the least that was committed in the epoch, less the
 //! share of its samples that was not held. Of shards never more counts than contracts have reserved,
 //! so bytes that nobody pays for are worth nothing, however well they open.
+//!
+//! Cores and memory are what the *musters* of the epoch showed, the least of them; see `mustering`.
+//! All nodes solve their puzzles in the same moments, which nobody foresees, so a machine answers for
+//! no more nodes than it has cores and memory. Where none was called, what was proven before stands.
 
 mod chasing;
 mod machine;
+mod mustering;
 mod schedule;
 mod verdict;
 mod visit;
@@ -50,9 +57,6 @@ pub struct WorkRules {
     /// Most memory of a lane, and its steps; a node that claims less memory gets smaller lanes. A
     /// node is asked for at most eight lanes a core, so this bounds the memory that can be shown.
     pub lane: LaneRules,
-    /// Puzzles are asked in one of this many epochs, all witnesses in the same; and in each epoch
-    /// until a first one was solved.
-    pub every: u16,
     /// Probes of each claim.
     pub probes: u8,
     /// In this time a core of full worth does the work of one such lane. Cores = work of the task x
@@ -102,8 +106,8 @@ impl Rules {
         if !(1..=PROBES_MAX).contains(&usize::from(self.work.probes)) {
             return wrong("probes must be from 1 to 8");
         }
-        if self.rebuild_every == 0 || self.work.every == 0 || self.work.memory_scale == 0 {
-            return wrong("rebuild_every, every and memory_scale must not be zero");
+        if self.rebuild_every == 0 || self.work.memory_scale == 0 {
+            return wrong("rebuild_every and memory_scale must not be zero");
         }
         if self.answer.is_zero() || self.work.par.is_zero() {
             return wrong("answer and par must not be zero");
@@ -117,11 +121,11 @@ impl Rules {
 pub struct Duty {
     /// Which.
     pub node: NodeId,
-    /// Cores that it claims.
+    /// Cores that it claims and no contract has reserved.
     pub cores: u32,
-    /// Memory that it claims.
+    /// The same of memory.
     pub memory: Bytes,
-    /// Cores and memory that the ledger says were proven last.
+    /// Of both, what the ledger says was measured last: it stands where no muster is called.
     pub proven: (u32, Bytes),
     /// Storage that contracts have reserved there: more bytes of shards than that do not count.
     pub reserved: Bytes,
@@ -157,6 +161,13 @@ pub struct Call(pub u64);
 pub enum In {
     /// An epoch began. One that still ran is reported at once.
     Begin(Plan),
+    /// All nodes are called. To be told at once: the time of their work runs from here.
+    Muster {
+        /// In which epoch; of another one it is not heard.
+        epoch: Epoch,
+        /// What the puzzle of each node is made from; of nodes that are no duty it is left out.
+        seeds: Vec<(NodeId, Digest)>,
+    },
     /// A node answered.
     Answered {
         /// Which question.

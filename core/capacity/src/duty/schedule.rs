@@ -3,7 +3,7 @@
 use acre_crypto::Hasher;
 use acre_types::{Digest, Epoch, NodeId, Tick};
 
-use crate::draw::{below, bits, first_bits};
+use crate::draw::{below, bits};
 
 /// Visits begin in the first nine tenths of an epoch, so that the last can end within it.
 const TENTHS: u64 = 9;
@@ -45,10 +45,9 @@ pub(super) fn choice(
     below(bits(context, &seed(secret, epoch, node), 0), end)
 }
 
-/// Whether puzzles are asked of a node in an epoch: known to all, so that all witnesses ask.
-pub(super) fn is_work_epoch(epoch: Epoch, node: NodeId, every: u16) -> bool {
-    let shift = first_bits(&node.0).checked_rem(every.into()).unwrap_or(0);
-    epoch.0.wrapping_add(shift).checked_rem(every.into()) == Some(0)
+/// A number below `end` from a nonce that is used for nothing else.
+pub(super) fn choice_of(nonce: &Digest, end: u64) -> u64 {
+    below(bits("acre 2026-11 witness choice", nonce, 0), end)
 }
 
 /// The `count`-th nonce for one node in one epoch.

@@ -3,16 +3,12 @@
 use acre_types::{Bytes, Digest, Epoch, Tick};
 
 use super::chasing::Chasing;
+use super::mustering::Mustering;
 use super::{Call, Duty, Plan, Rules, Verdict, schedule};
 use crate::chase::{Class, Trail};
 use crate::index::ItemId;
-use crate::limits::{LANE_BYTES_MIN, LANES_MAX};
 use crate::message::{Commitment, Sample, Samples, position};
-use crate::puzzle::{Claim, LaneRules, Task};
 use crate::verify::{self, HeaderCheck, Shown};
-
-/// Lanes that share a core, at least, so that powers of two fill its memory to within a fourth.
-const LANES_A_CORE: u64 = 4;
 
 /// Which try of a question it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +22,6 @@ pub(super) enum Try {
 pub(super) enum Question {
     Commitment,
     Samples { commitment: Commitment },
-    Work { task: Task },
-    Proofs { task: Task, claim: Claim },
     Chase { commitment: Commitment },
     Trace { commitment: Commitment, trail: Trail, class: Class, nonce: Digest },
 }
@@ -64,12 +58,12 @@ pub(super) struct Charge {
     /// Rising; those before `visit` are over or running.
     visits: Vec<Tick>,
     visit: usize,
-    /// Number of the visit with the puzzle, and of that with a rebuild; past all visits for none.
-    work_visit: usize,
+    /// Number of the visit with a rebuild; past all visits for none.
     rebuild_visit: usize,
     nonces: u64,
     pub(super) phase: Phase,
     pub(super) chasing: Chasing,
+    pub(super) mustering: Mustering,
     found: Found,
 }
 
@@ -86,8 +80,6 @@ struct Found {
     /// Shards were committed beyond what contracts have reserved.
     has_excess: bool,
     is_forged: Option<Digest>,
-    /// Cores and memory of the puzzle, if one was asked and not excused.
-    work: Option<(u32, Bytes)>,
 }
 
 /// Plots or shards: what was committed, and the samples among these bytes.
@@ -136,10 +128,7 @@ impl Charge {
             let count = u64::try_from(visits.len()).unwrap_or(u64::MAX);
             usize::try_from(drawn(context, count)).unwrap_or(usize::MAX)
         };
-        let is_unknown = duty.proven.0 == 0 && duty.cores > 0;
-        let has_work = is_unknown || schedule::is_work_epoch(epoch, node, rules.work.every);
         let has_rebuild = drawn("acre 2026-11 witness rebuild", rules.rebuild_every.into()) == 0;
-        let work_visit = if has_work { which("acre 2026-11 witness work at") } else { usize::MAX };
         let rebuild_visit =
             if has_rebuild { which("acre 2026-11 witness rebuild at") } else { usize::MAX };
         let chasing = Chasing::new(plan, &duty, visits.len());
@@ -150,15 +139,20 @@ impl Charge {
             chasing,
             visits,
             visit: 0,
-            work_visit,
             rebuild_visit,
             nonces: 0,
             phase: Phase::Idle,
+            mustering: Mustering::new(),
             found: Found::default(),
         }
     }
 
+    /// When something is due, of visits or of a muster.
     pub(super) fn deadline(&self) -> Option<Tick> {
+        self.visit_due().into_iter().chain(self.mustering.deadline()).min()
+    }
+
+    pub(super) fn visit_due(&self) -> Option<Tick> {
         match &self.phase {
             Phase::Idle => self.visits.get(self.visit).copied(),
             Phase::Pausing { until, .. } => Some(*until),
@@ -269,45 +263,6 @@ impl Charge {
         self.found.is_forged = Some(root);
     }
 
-    /// The puzzle of this visit, if it has one.
-    pub(super) fn task(&mut self, rules: &Rules) -> Option<Task> {
-        if self.running() != self.work_visit {
-            return None;
-        }
-        let cores = u64::from(self.duty.cores).min(LANES_MAX.into());
-        let memory = self.duty.memory.0.checked_div(rules.work.memory_scale.into()).unwrap_or(0);
-        let a_lane = memory.checked_div(cores.saturating_mul(LANES_A_CORE)).unwrap_or(0);
-        let a_lane = a_lane.checked_ilog2().map_or(0, |bits| 1_u64 << bits);
-        let lane_bytes = u32::try_from(a_lane).unwrap_or(u32::MAX);
-        let lane_bytes = lane_bytes.min(rules.work.lane.lane_bytes).max(LANE_BYTES_MIN);
-        let lanes = memory.checked_div(lane_bytes.into()).unwrap_or(0);
-        // As many as fill the memory: from four to eight a core, unless lanes are at their limit.
-        let lanes = lanes.clamp(cores, cores.saturating_mul(2 * LANES_A_CORE));
-        let lanes = u16::try_from(lanes).unwrap_or(u16::MAX).min(LANES_MAX);
-        if lanes == 0 {
-            return None;
-        }
-        let rules = LaneRules { lane_bytes, ..rules.work.lane };
-        Some(Task { node: self.duty.node, epoch: self.epoch, seed: self.nonce(), lanes, rules })
-    }
-
-    /// The puzzle was not solved, or not rightly.
-    pub(super) fn unsolved(&mut self) {
-        self.found.work = Some((0, Bytes(0)));
-    }
-
-    /// The puzzle was solved in `micros`; believed once its probes are checked.
-    pub(super) fn solved(&mut self, rules: &Rules, task: &Task, micros: u64) {
-        let par = u64::try_from(rules.work.par.as_micros()).unwrap_or(u64::MAX);
-        let lanes = u64::from(task.lanes);
-        let work = u128::from(lanes.saturating_mul(task.rules.work())).saturating_mul(par.into());
-        let a_core = u128::from(rules.work.lane.work()).saturating_mul(micros.max(1).into());
-        let cores = u32::try_from(work.checked_div(a_core).unwrap_or(0)).unwrap_or(u32::MAX);
-        let held = lanes.saturating_mul(task.rules.lane_bytes.into());
-        let memory = held.saturating_mul(rules.work.memory_scale.into());
-        self.found.work = Some((cores.min(self.duty.cores), Bytes(memory).min(self.duty.memory)));
-    }
-
     /// Bytes of plots and of shards that are believed. A kind so small that no sample fell on it is
     /// as good as all samples together; but where bytes that do not count drew the samples away,
     /// nothing of it was shown.
@@ -337,7 +292,7 @@ impl Charge {
         let storage = plots.saturating_add(sold);
         let solid = if self.chasing.is_solid() { storage } else { 0 };
         let known = if found.answered > 0 { self.duty.proven } else { (0, Bytes(0)) };
-        let (cores, memory) = found.work.unwrap_or(known);
+        let (cores, memory) = self.mustering.shown().unwrap_or(known);
         (found.asked > 0).then_some(Verdict {
             node: self.duty.node,
             asked: found.asked,

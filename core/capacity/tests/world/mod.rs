@@ -12,6 +12,7 @@
 
 pub mod node;
 pub mod scenes;
+pub mod shared;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub fn rules() -> Rules {
         rebuild_every: 1,
         work: WorkRules {
             lane: LaneRules { lane_bytes: LANE_BYTES_MIN, steps: 64 },
-            every: u16::MAX,
+
             probes: 4,
             par: Duration::from_millis(500),
             memory_scale: 1,
@@ -122,6 +123,9 @@ enum Event {
     Wake {
         who: usize,
     },
+    Muster {
+        who: usize,
+    },
 }
 
 /// What the majority says of a node.
@@ -156,6 +160,8 @@ pub struct World {
     now: Tick,
     epoch: Epoch,
     heard: BTreeMap<NodeId, Vec<Verdict>>,
+    /// When in each epoch all nodes are called.
+    pub muster: Option<Duration>,
 }
 
 impl World {
@@ -174,6 +180,7 @@ impl World {
             now: Tick(0),
             epoch: Epoch(0),
             heard: BTreeMap::new(),
+            muster: None,
         }
     }
 
@@ -182,6 +189,12 @@ impl World {
         let plans = self.plans();
         for (who, plan) in plans.into_iter().enumerate() {
             self.feed(who, In::Begin(plan));
+        }
+        if let Some(muster) = self.muster {
+            for who in 0..self.nodes.len() {
+                let late = self.half_trip();
+                self.at(self.now.after(muster).after(late), Event::Muster { who });
+            }
         }
         let ends = self.now.after(EPOCH);
         while let Some(entry) = self.events.first_entry().filter(|entry| entry.key().0 <= ends) {
@@ -237,6 +250,11 @@ impl World {
                 }
             }
             Event::Input { to, input } => self.feed(to, input),
+            Event::Muster { who } => {
+                let (epoch, seed) = (self.epoch, Digest([self.epoch.0 as u8; 32]));
+                let seeds = self.nodes.iter().map(|node| (node.id, seed)).collect();
+                self.feed(who, In::Muster { epoch, seeds });
+            }
             Event::Ask { from, call, node, ask, sent, patience } => {
                 let gives_up = sent.after(patience);
                 let served = self.nodes[node].serve(self.now, &ask, &mut self.numbers);
