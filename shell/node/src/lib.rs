@@ -17,6 +17,7 @@ mod inventory;
 mod keep;
 mod limits;
 mod metrics;
+mod muster;
 mod plots;
 mod prover;
 mod register;

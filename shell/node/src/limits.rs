@@ -87,6 +87,16 @@ pub(crate) const EPOCH_WAIT: Duration = Duration::from_millis(800);
 pub(crate) const EPOCH_LOOK_MAX: Duration = Duration::from_secs(10);
 /// See [`EPOCH_LOOK_MAX`].
 pub(crate) const EPOCH_LOOK_MIN: Duration = Duration::from_millis(50);
+/// A muster that is older than this when it is heard is not counted: its time would run from nowhere.
+/// A block, a stream and a proof on the way take less.
+pub(crate) const MUSTER_HEARD: Duration = Duration::from_secs(5);
+/// A seed that is not known makes this node read the ledger at most this often.
+pub(crate) const MUSTER_READ_PAUSE: Duration = Duration::from_millis(250);
+/// Different tasks of one muster that are solved: witnesses may have read what is reserved before and
+/// after a change.
+pub(crate) const MUSTER_TASKS: usize = 2;
+/// Lanes are held this much longer than the last probe is due: witnesses hear a little apart.
+pub(crate) const MUSTER_SLACK: Duration = Duration::from_secs(5);
 /// Answers that wait for the machine of the witness.
 pub(crate) const ANSWERS_WAITING: usize = 64;
 /// Tries to say a report to the ledger.

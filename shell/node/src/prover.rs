@@ -13,8 +13,7 @@ use acre_capacity::duty::Rules;
 use acre_capacity::index::{Index, Item, ItemId};
 use acre_capacity::message::{Answer, Ask, Commitment, Refusal, decode_ask};
 use acre_capacity::prove::{Holdings, Shard, open};
-use acre_capacity::puzzle::{self, Claim, Lane, Task};
-use acre_codec::List;
+use acre_capacity::puzzle;
 use acre_crypto::SigningKey;
 use acre_disk::Key;
 use acre_net::rpc::Message;
@@ -26,6 +25,7 @@ use crate::chase::Chases;
 use crate::inventory::{Meaning, meaning, shard_key};
 use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT};
 use crate::metrics::Counters;
+use crate::muster::Worker;
 use crate::plots::Plots;
 use crate::shelf::Shelf;
 
@@ -74,9 +74,7 @@ pub(crate) struct Prover {
     indexes: Mutex<VecDeque<Kept>>,
     /// What stands in the log, so that each header is read once.
     shards: Mutex<BTreeMap<Key, Item>>,
-    solved: Mutex<Option<(Task, Arc<Vec<Lane>>)>>,
-    /// Held while a puzzle is being solved.
-    solving: tokio::sync::Mutex<()>,
+    worker: Arc<Worker>,
     counters: Arc<Counters>,
     /// Questions of each witness in the epoch that runs.
     asked: Mutex<(Epoch, BTreeMap<NodeId, [u32; 6]>)>,
@@ -94,7 +92,7 @@ impl Prover {
         plots: Arc<Plots>,
         shelf: Arc<Shelf>,
         audience: watch::Receiver<Audience>,
-        counters: Arc<Counters>,
+        (counters, worker): (Arc<Counters>, Worker),
     ) -> Self {
         Self {
             key,
@@ -104,8 +102,7 @@ impl Prover {
             audience,
             indexes: Mutex::default(),
             shards: Mutex::default(),
-            solved: Mutex::default(),
-            solving: tokio::sync::Mutex::default(),
+            worker: Arc::new(worker),
             counters,
             asked: Mutex::default(),
             chases: Chases::default(),
@@ -146,11 +143,9 @@ impl Prover {
             Ask::Open { index, nonce, samples } => {
                 blocking(move || self.open(&index, &nonce, samples)).await.map(Answer::Opened)
             }
-            Ask::Work(task) => self.work(task).await,
+            Ask::Work(task) => Arc::clone(&self.worker).claim(task).await.map(Answer::Worked),
             Ask::Probe { task, nonce, probes } => {
-                let solved = lock(&self.solved).clone();
-                let (known, lanes) =
-                    solved.filter(|(known, _)| known.digest() == task).ok_or(Refusal::Unknown)?;
+                let (known, lanes) = self.worker.held(&task).ok_or(Refusal::Unknown)?;
                 let prove = move || puzzle::prove(&known, &lanes, &nonce, probes);
                 blocking(move || prove().map_err(|_| Refusal::Malformed)).await.map(Answer::Probed)
             }
@@ -293,49 +288,6 @@ impl Prover {
         self.chases.keep(who, walked, |witness| audience.knows(witness));
         Ok(trail)
     }
-
-    /// Solves a puzzle with all cores, unless another one is being solved.
-    async fn work(self: Arc<Self>, task: Task) -> Result<Answer, Refusal> {
-        if task.node != NodeId::from(self.key.public()) || task.check().is_err() {
-            return Err(Refusal::Malformed);
-        }
-        let most = self.rules.work.lane;
-        if task.rules.lane_bytes > most.lane_bytes || task.rules.steps > most.steps {
-            return Err(Refusal::Malformed);
-        }
-        let this = Arc::clone(&self);
-        let Ok(_guard) = this.solving.try_lock() else { return Err(Refusal::Busy) };
-        *lock(&self.solved) = None;
-        let lanes = blocking(move || solve(&task)).await?;
-        let claims = lanes.iter().map(Lane::claim).collect();
-        let claims = List::new(claims).map_err(|_| Refusal::Malformed)?;
-        let claim = Claim { task: task.digest(), lanes: claims }.sign(&self.key);
-        *lock(&self.solved) = Some((task, Arc::new(lanes)));
-        Ok(Answer::Worked(claim))
-    }
-}
-
-/// Solves all lanes, shared among as many threads as there are cores.
-fn solve(task: &Task) -> Result<Vec<Lane>, Refusal> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let next = std::sync::atomic::AtomicU16::new(0);
-    let lanes = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                loop {
-                    let lane = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if lane >= task.lanes {
-                        return;
-                    }
-                    let solved = Lane::solve(task, lane);
-                    lock(&lanes).insert(lane, solved);
-                }
-            });
-        }
-    });
-    let lanes = lanes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    lanes.into_values().collect::<Result<_, _>>().map_err(failed)
 }
 
 fn failed(error: CapacityError) -> Refusal {

@@ -9,9 +9,6 @@ use acre_capacity::plot::PlotRules;
 use acre_capacity::puzzle::LaneRules;
 use acre_ledger::{CapacityRules, PlotParams, PuzzleParams};
 
-/// Epochs until a node is set a puzzle again.
-const WORK_EVERY: u16 = 16;
-
 /// How plots are made and nodes are examined in a grid with these rules. The same for all its
 /// nodes, as it follows from what the ledger says; see `docs/protocols/witnesses.md`.
 pub(crate) fn rules(grid: &CapacityRules) -> Rules {
@@ -29,7 +26,6 @@ pub(crate) fn rules(grid: &CapacityRules) -> Rules {
         rebuild_every,
         work: WorkRules {
             lane: LaneRules { lane_bytes, steps },
-            every: WORK_EVERY,
             probes,
             par: Duration::from_millis(par_ms.into()),
             memory_scale,

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use acre_capacity::duty::Duty;
 use acre_capacity::message::{Answer, Refusal};
 use acre_chain::client::Options;
 use acre_chain::{ClientError, LedgerClient};
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::contracts::{ContractSource, Proven, Unknown};
 use crate::error::NodeError;
 use crate::metrics::{Counters, Meter};
+use crate::muster::{Musters, Worker};
 use crate::plots::{Demand, Keeper, Plots};
 use crate::prover::{Audience, Prover};
 use crate::rules::rules;
@@ -187,11 +189,19 @@ impl Node {
             shelf: Arc::clone(&shelf),
             plots: Arc::clone(&made),
         };
-        let made = Prover::new(own, rules, made, shelf, heard, Arc::clone(&counters));
+        let musters = Arc::new(Musters::new(ledger.clone()));
+        let (cores, memory) = (offer.capacity.cores, offer.capacity.memory);
+        let (proven, reserved) = ((0, Bytes(0)), Bytes(0));
+        let whole = Duty { node: id, cores, memory, proven, reserved };
+        let working = SigningKey::from_seed(key.seed().duplicate());
+        let timing = (rules.work, rules.answer);
+        let worker = Worker::new(working, timing, whole, Arc::clone(&musters));
+        let counting = (Arc::clone(&counters), worker);
+        let made = Prover::new(own, rules, made, shelf, heard, counting);
         // Set once, here.
         let _ = prover.set(Arc::new(made));
         let caller = Caller::new(endpoint, WITNESS);
-        let watch = Watch { ledger, key, book, caller, rules, audience, counters };
+        let watch = Watch { ledger, key, book, caller, rules, audience, counters, musters };
         beside.spawn(watch::run(watch));
         Ok(Self { id, address, server, beside, meter, _plots: plots })
     }

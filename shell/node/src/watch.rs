@@ -16,7 +16,8 @@ use acre_chain::{ClientError, LedgerClient};
 use acre_codec::List;
 use acre_crypto::{Hasher, SigningKey};
 use acre_ledger::{
-    Action, Capacity, ContractStatus, EpochState, Failures, Finding, NodeAt, TheEpoch, Verdict,
+    Action, Capacity, ContractStatus, EpochState, Failures, Finding, Muster, NodeAt, TheEpoch,
+    Verdict,
 };
 use acre_net::StaticBook;
 use acre_net::rpc::{Caller, Message};
@@ -28,6 +29,7 @@ use tokio::time::{sleep, sleep_until};
 use crate::contracts::{Contracts, Read, Unknown};
 use crate::limits::{ANSWERS_WAITING, EPOCH_LOOK_MAX, EPOCH_LOOK_MIN, REPORT_TRIES};
 use crate::metrics::Counters;
+use crate::muster::Musters;
 use crate::prover::Audience;
 use crate::shelf::{allowance, now as unix_now};
 
@@ -40,6 +42,7 @@ pub(crate) struct Watch {
     pub(crate) rules: Rules,
     pub(crate) audience: watch::Sender<Audience>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) musters: Arc<Musters>,
 }
 
 /// Something for the machine, and when it came.
@@ -89,6 +92,9 @@ pub(crate) async fn run(watch: Watch) {
     let shared = Arc::new(Shared { watch, contracts, began, arrivals, reserved: Mutex::default() });
     let looking = tokio::spawn(look(Arc::clone(&shared), views));
     let _stop = Stop(looking.abort_handle());
+    let (told, mut musters) = mpsc::channel(1);
+    let hearing = tokio::spawn(Arc::clone(&shared.watch.musters).hear(told));
+    let _stop_hearing = Stop(hearing.abort_handle());
     loop {
         let due = machine.deadline().map(|tick| shared.instant(tick));
         let due = due.unwrap_or_else(|| Instant::now() + EPOCH_LOOK_MAX);
@@ -96,6 +102,10 @@ pub(crate) async fn run(watch: Watch) {
             arrival = arrived.recv() => {
                 let Some((at, input)) = arrival else { return };
                 machine.input(shared.tick(at), input);
+            }
+            muster = musters.recv() => {
+                let Some((at, muster)) = muster else { return };
+                machine.input(shared.tick(at), call(&shared, &muster));
             }
             plan = viewed.recv() => {
                 let Some(plan) = plan else { return };
@@ -111,6 +121,13 @@ pub(crate) async fn run(watch: Watch) {
             act(&shared, out);
         }
     }
+}
+
+/// A muster, as the machine is told it.
+fn call(shared: &Shared, muster: &Muster) -> In {
+    let watched = shared.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+    let seeds = watched.keys().map(|node| (*node, muster.seed_of(*node))).collect();
+    In::Muster { epoch: muster.epoch, seeds }
 }
 
 /// Ends a task with its owner.
@@ -184,8 +201,10 @@ async fn view(shared: &Shared, known: Option<Epoch>) -> Result<Looked, ClientErr
         }
         let addresses = node.addresses.iter().filter_map(|text| address(text.as_str()));
         shared.watch.book.insert(id.key(), addresses.collect());
-        let (cores, memory) = (node.capacity.cores, node.capacity.memory);
-        let proven = (node.verified.cores, node.verified.memory);
+        // What contracts have reserved is their tenants': it is not asked for.
+        let (idle, proven) = (node.idle(), node.unlent().min(node.idle()));
+        let (cores, memory) = (idle.cores, idle.memory);
+        let proven = (proven.cores, proven.memory);
         let reserved = node.reserved.storage;
         duties.push(Duty { node: id, cores, memory, proven, reserved });
     }
