@@ -92,6 +92,9 @@ pub(crate) const EPOCH_LOOK_MIN: Duration = Duration::from_millis(50);
 pub(crate) const MUSTER_HEARD: Duration = Duration::from_secs(5);
 /// A seed that is not known makes this node read the ledger at most this often.
 pub(crate) const MUSTER_READ_PAUSE: Duration = Duration::from_millis(250);
+/// Tasks, and requests for probes, that a witness may send in one epoch: ten musters fit into one, two
+/// epochs may overlap.
+pub(crate) const MUSTER_ASKS: u32 = 20;
 /// Different tasks of one muster that are solved: witnesses may have read what is reserved before and
 /// after a change.
 pub(crate) const MUSTER_TASKS: usize = 2;

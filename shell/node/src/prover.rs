@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::chase::Chases;
 use crate::inventory::{Meaning, meaning, shard_key};
-use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT};
+use crate::limits::{ASKS_A_VISIT, EPOCH_WAIT, INDEX_FRESH, INDEXES_KEPT, MUSTER_ASKS};
 use crate::metrics::Counters;
 use crate::muster::Worker;
 use crate::plots::Plots;
@@ -191,6 +191,7 @@ impl Prover {
         let visits = u32::from(self.rules.visits);
         let most = match kind {
             0 | 1 => visits * ASKS_A_VISIT,
+            2 | 3 => MUSTER_ASKS,
             // Each chase may be probed twice.
             5 => 2 * ASKS_A_VISIT,
             _ => ASKS_A_VISIT,

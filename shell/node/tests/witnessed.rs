@@ -6,7 +6,6 @@ mod common;
 
 use std::path::Path;
 
-use acre_ledger::Parameters;
 use acre_types::Bytes;
 use common::{Grid, PLOTTED};
 
@@ -25,7 +24,7 @@ fn empty_plots(dir: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn holders_are_verified_and_cheats_are_found() {
-    let grid = Grid::start(NODES, Parameters::default()).await;
+    let grid = Grid::start_with_musters(NODES).await;
     let mut nodes = Vec::new();
     for number in 0..NODES {
         nodes.push(grid.join(number).await);

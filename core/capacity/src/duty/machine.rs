@@ -236,21 +236,18 @@ impl Witness {
         self.out.push_back(Out::Ask { call, node, ask, patience });
     }
 
-    /// Takes the answer to a question of a muster; gives it back if it was none.
-    fn mustered(
-        &mut self,
-        now: Tick,
-        call: Call,
-        answer: Option<Answer>,
-    ) -> Result<(), Option<Answer>> {
-        let node = self.calls.get(&call);
-        let charge = node.and_then(|node| self.charges.get_mut(node));
-        let Some(charge) = charge.filter(|charge| charge.mustering.awaits(call)) else {
-            return Err(answer);
-        };
-        charge.mustered(now, &self.rules, answer);
-        self.calls.remove(&call);
-        Ok(())
+    /// Whether this call is a question of a muster.
+    fn is_of_muster(&self, call: Call) -> bool {
+        let charge = self.calls.get(&call).and_then(|node| self.charges.get(node));
+        charge.is_some_and(|charge| charge.mustering.awaits(call))
+    }
+
+    /// The answer to a question of a muster; `None` if there was none.
+    fn mustered(&mut self, now: Tick, call: Call, answer: Option<Answer>) {
+        let node = self.calls.remove(&call);
+        if let Some(charge) = node.and_then(|node| self.charges.get_mut(&node)) {
+            charge.mustered(now, &self.rules, answer);
+        }
     }
 
     fn rebuild(&mut self, node: NodeId, rebuild: &Rebuild) {
@@ -309,15 +306,13 @@ impl Machine for Witness {
         match input {
             In::Begin(plan) => self.begin(now, plan),
             In::Muster { epoch, seeds } => self.muster(now, epoch, &seeds),
-            In::Answered { call, answer, headers } => {
-                if let Err(Some(answer)) = self.mustered(now, call, Some(answer)) {
-                    self.answered(now, call, answer, &headers);
-                }
+            In::Answered { call, answer, .. } if self.is_of_muster(call) => {
+                self.mustered(now, call, Some(answer));
             }
+            In::Failed { call } if self.is_of_muster(call) => self.mustered(now, call, None),
+            In::Answered { call, answer, headers } => self.answered(now, call, answer, &headers),
             In::Failed { call } => {
-                if self.mustered(now, call, None).is_err()
-                    && let Some(waiting) = self.take(call)
-                {
+                if let Some(waiting) = self.take(call) {
                     self.not_answered(now, waiting, Why::Gone);
                 }
             }

@@ -63,8 +63,12 @@ impl WorkRules {
     }
 }
 
+fn part(time: Duration, divisor: u32) -> Duration {
+    time.checked_div(divisor).unwrap_or_default()
+}
+
 fn half_more(time: Duration) -> Duration {
-    time.saturating_add(time / 2)
+    time.saturating_add(part(time, 2))
 }
 
 impl Duty {
@@ -239,7 +243,8 @@ impl Charge {
             self.late();
             return self.mustering.end(NOTHING);
         }
-        let allowance = (rules.answer / ALLOWANCE_ANSWERS).min(par / ALLOWANCE_DIVISOR);
+        let allowance =
+            part(rules.answer, ALLOWANCE_ANSWERS).min(part(par, ALLOWANCE_DIVISOR));
         let micros = took.saturating_sub(allowance).as_micros();
         let micros = u64::try_from(micros).unwrap_or(u64::MAX).max(1);
         let cores = work.core_micros(&task).checked_div(micros).unwrap_or(0);

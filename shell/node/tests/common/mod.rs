@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use acre_chain::{LedgerClient, Validator};
@@ -12,7 +13,7 @@ use acre_codec::List;
 use acre_crypto::{Secret, SigningKey};
 use acre_ledger::{
     Action, Capacity, CapacityRules, ChaseParams, Contract, Genesis, GridKind, JoinToken,
-    NewContract, NewKind, NewStorage, Parameters, SignedJoinToken,
+    NewContract, NewKind, NewStorage, Parameters, PuzzleParams, SignedJoinToken,
 };
 use acre_net::rpc::{Caller, Message};
 use acre_net::{Endpoint, Service, StaticBook};
@@ -68,6 +69,20 @@ pub(crate) fn shard(contract: ContractId, pack: u8, index: usize) -> (ShardHeade
     (ShardHeader::new(header, signature, position).unwrap(), body(position.get()))
 }
 
+/// A port that nobody uses now, below those that the system gives to outgoing connections.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: u32 = 20_000;
+    loop {
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(64).wrapping_add(drawn) % PORTS;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(10_000 + place).unwrap()));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 /// A validator, and what is needed to join it.
 pub(crate) struct Grid {
     dir: TempDir,
@@ -86,11 +101,24 @@ impl Grid {
 
     /// The same, with other rules for the speed of storage.
     pub(crate) async fn chased(nodes: usize, parameters: Parameters, chase: ChaseParams) -> Self {
+        let capacity = CapacityRules { epoch_ms: 3000, slots: 3, chase, ..CapacityRules::local() };
+        Self::start_under(nodes, Parameters { capacity, ..parameters }).await
+    }
+
+    /// As [`Grid::start`], with epochs that have room for musters: what a node is asked takes 240 ms at par.
+    pub(crate) async fn start_with_musters(nodes: usize) -> Self {
+        let puzzle = PuzzleParams { par_ms: 60, ..PuzzleParams::local() };
+        let local = CapacityRules::local();
+        let capacity = CapacityRules { epoch_ms: 4000, slots: 3, puzzle, ..local };
+        Self::start_under(nodes, Parameters { capacity, ..Parameters::default() }).await
+    }
+
+    async fn start_under(nodes: usize, parameters: Parameters) -> Self {
         let dir = TempDir::new().unwrap();
         let validator = key(1, 0);
         let rich = Amount::tft(1_000_000).unwrap();
         let owners = (0..nodes).map(|number| AccountId::from(key(2, number).public()));
-        let capacity = CapacityRules { epoch_ms: 3000, slots: 3, chase, ..CapacityRules::local() };
+        let rpc = free_address();
         let genesis = Genesis {
             name: Text::new("test").unwrap(),
             kind: GridKind::Test,
@@ -98,15 +126,18 @@ impl Grid {
             validators: List::new(vec![acre_ledger::Validator {
                 key: validator.public(),
                 engine: Text::new("127.0.0.1:1").unwrap(),
-                rpc: Text::new("127.0.0.1:2").unwrap(),
+                // Where it is: nodes learn addresses from the ledger.
+                rpc: Text::new(rpc.to_string()).unwrap(),
             }])
             .unwrap(),
-            parameters: Parameters { capacity, ..parameters },
+            parameters,
             foundation: AccountId([0xf0; 32]),
             admitted: List::default(),
             grants: List::new(owners.map(|owner| (owner, rich)).collect()).unwrap(),
         };
-        let config = acre_chain::Config::local(dir.path().join("v"), genesis.clone(), validator);
+        let mut config =
+            acre_chain::Config::local(dir.path().join("v"), genesis.clone(), validator);
+        config.rpc = rpc;
         let validator = Validator::start(config).await.unwrap();
         let address = validator.rpc_address();
         let book = Arc::new(StaticBook::from_iter([(validator.key(), address)]));
