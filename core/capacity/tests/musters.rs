@@ -42,7 +42,7 @@ fn after(acts: &[Act]) -> Verdict {
     for (number, act) in (0..).zip(acts) {
         let heard = HEARD.after(MS(12_000) * number);
         settle(&mut witness, heard);
-        witness.input(heard, muster(&[before], number as u8));
+        witness.input(heard, muster(&[before], u8::try_from(number).unwrap()));
         let Some(Out::Ask { call, ask: Ask::Work(task), .. }) = witness.output() else {
             panic!("asked at once")
         };

@@ -190,7 +190,9 @@ async fn view(shared: &Shared, known: Option<Epoch>) -> Result<Looked, ClientErr
     }
     let me = shared.id();
     let Some(own) = ledger.node(me).await? else { return Ok(Looked::Same(state)) };
-    let rule = ledger.parameters().await?.capacity.independence;
+    let parameters = ledger.parameters().await?;
+    let rule = parameters.capacity.independence;
+    let overcommit = parameters.contracts.overcommit;
     let assignment = state.assignment();
     let mut duties = Vec::new();
     for id in ids(ledger, assignment.duties_of(own.index)).await? {
@@ -202,7 +204,8 @@ async fn view(shared: &Shared, known: Option<Epoch>) -> Result<Looked, ClientErr
         let addresses = node.addresses.iter().filter_map(|text| address(text.as_str()));
         shared.watch.book.insert(id.key(), addresses.collect());
         // What contracts have reserved is their tenants': it is not asked for.
-        let (idle, proven) = (node.idle(), node.unlent().min(node.idle()));
+        let idle = node.idle(overcommit);
+        let proven = node.unlent().min(idle);
         let (cores, memory) = (idle.cores, idle.memory);
         let proven = (proven.cores, proven.memory);
         let reserved = node.reserved.storage;

@@ -243,8 +243,7 @@ impl Charge {
             self.late();
             return self.mustering.end(NOTHING);
         }
-        let allowance =
-            part(rules.answer, ALLOWANCE_ANSWERS).min(part(par, ALLOWANCE_DIVISOR));
+        let allowance = part(rules.answer, ALLOWANCE_ANSWERS).min(part(par, ALLOWANCE_DIVISOR));
         let micros = took.saturating_sub(allowance).as_micros();
         let micros = u64::try_from(micros).unwrap_or(u64::MAX).max(1);
         let cores = work.core_micros(&task).checked_div(micros).unwrap_or(0);
