@@ -77,7 +77,7 @@ pub use object::{
     Resources, Reward, RuleVersion, Seat, SeatList, SeatRules, Seats, SeatsBy, Service, Shape,
     Shares, Side, Split, Stand, Standing, Stands, Storage, Subject, Tally, TokenPrice, TokenSource,
     Totals, Turn, Twin, TwinKey, TwinKeys, TwinState, Verdict, Verdicts, Voice, WHOLE,
-    WitnessRecord, Workload, are_dialable, capacity_units, place_bytes, proven_units,
+    WitnessRecord, Workload, are_dialable, place_bytes, proven_units,
 };
 pub use object::{Attestation, Certificate, CertificationRules, Merit, MeritRules};
 pub use object::{ChaseParams, PlotParams, PuzzleParams};

@@ -82,6 +82,9 @@ pub const SETTLE_BYTES: usize = 185;
 /// The share of every contract's payments that goes to the foundation account, in percent. A
 /// constant of the format, not a parameter: no vote can raise it.
 pub const FOUNDATION_PERCENT: u64 = 10;
+/// Of what the foundation and the fire get for capacity that is sold, so much may be minted for it, in
+/// percent. Were it all, a farmer would buy from himself for nothing, and weigh in votes by it.
+pub const COVER_PERCENT: u64 = 50;
 
 /// The share of what is taken from a farm's stake that is destroyed, in percent. It is what a farm
 /// would lose by letting itself be punished for the good of an account of its own.

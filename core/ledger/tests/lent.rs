@@ -10,7 +10,7 @@ use acre_codec::List;
 use acre_ledger::mint::{MONTH_MS, MintItem};
 use acre_ledger::{
     Action, Capacity, Event, Finding, NewContract, NewKind, NewStorage, Node, Refusal, Report,
-    capacity_units, proven_units,
+    proven_units,
 };
 use acre_types::{Amount, Bytes, ContractId, Epoch, Profile};
 
@@ -169,7 +169,7 @@ fn solid_storage_that_is_sold_unlocks_nothing_without_cover() {
 
 /// 60 % off for 18 months: the farm has 90 % of it back. Not one of the cores is there.
 #[test]
-fn renting_ones_own_cores_earns_no_more_than_it_costs() {
+fn renting_ones_own_cores_earns_less_than_it_costs() {
     let mut grid = Grid::roomy();
     grid.ask(2_000, 18 * MONTH_MS).unwrap();
     grid.tell(0, Bytes(0), Report::Accepted);
@@ -181,7 +181,7 @@ fn renting_ones_own_cores_earns_no_more_than_it_costs() {
         // Not each time is a period over.
         let _ = grid.claim(101);
         let (sold, taken) = (minted(&grid, 101, MintItem::Sold), grid.foundation());
-        assert!(sold <= taken, "{sold} of {taken}");
+        assert!(2 * sold <= taken, "{sold} of {taken}");
         paid |= sold > 0;
     }
     assert!(paid, "what was paid covers as much");
@@ -191,16 +191,17 @@ fn renting_ones_own_cores_earns_no_more_than_it_costs() {
     assert!(receipt.receipt.sold_owed > Amount(0));
 }
 
+/// Whoever rents a machine for the moments of measuring would rule the grid for its other hours.
 #[test]
-fn cores_that_are_only_reserved_neither_vote_nor_seat() {
+fn cores_and_memory_neither_vote_nor_seat() {
     let mut grid = Grid::roomy();
-    grid.ask(4_000, HOUR_MS).unwrap();
-    grid.tell(0, Bytes(0), Report::Accepted);
-    grid.fold_with(seen(0));
+    grid.fold_with(seen(4));
     let of = grid.seen_at(101);
     assert_eq!(of.verified.cores, 4);
     let storage = Capacity { storage: of.verified.storage, ..Capacity::default() };
-    assert_eq!(proven_units(&of), capacity_units(&storage));
+    assert_eq!(proven_units(&of), proven_units(&Node { verified: storage, ..of.clone() }));
+    let compute = Capacity { storage: Bytes(0), ..of.verified };
+    assert_eq!(proven_units(&Node { verified: compute, ..of }), 0);
 }
 
 /// Storage that is solid is a part of what is there, whatever is said and whatever shrinks.
@@ -241,7 +242,7 @@ fn traffic_earns_no_more_than_its_bills_took() {
     }
     grid.claim(101).unwrap();
     let earned = minted(&grid, 101, MintItem::Traffic);
-    assert!(billed > 0 && earned > 0 && earned <= billed, "{earned} of {billed}");
+    assert!(billed > 0 && earned > 0 && 2 * earned <= billed, "{earned} of {billed}");
     let told: u64 = (0..20).filter_map(|p| grid.receipt(101, p)).map(|r| r.input.traffic.0).sum();
     assert_eq!(told, 9 << 30, "each byte once");
 }

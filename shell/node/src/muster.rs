@@ -229,8 +229,26 @@ impl Worker {
     }
 }
 
+/// Whether a task fits into seven eighths of the memory that is free now: no puzzle is worth the
+/// processes that the system would end for it.
+fn has_room(task: &Task, free: Option<u64>) -> bool {
+    let needs = u64::from(task.lanes) * u64::from(task.rules.lane_bytes);
+    free.is_none_or(|free| needs <= free / 8 * 7)
+}
+
+/// Bytes that can be had without swapping; `None` if the system does not say.
+fn memory_free() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 /// Solves all lanes, shared among as many threads as there are cores.
 fn solve(task: &Task) -> Result<Vec<Lane>, Refusal> {
+    if !has_room(task, memory_free()) {
+        tracing::warn!(lanes = task.lanes, "too little memory is free for this muster");
+        return Err(Refusal::Busy);
+    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let next = std::sync::atomic::AtomicU16::new(0);
     let lanes = Mutex::new(std::collections::BTreeMap::new());
@@ -256,4 +274,22 @@ fn solve(task: &Task) -> Result<Vec<Lane>, Refusal> {
         tracing::warn!(%error, "a puzzle could not be solved");
         Refusal::Failed
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use acre_capacity::puzzle::LaneRules;
+    use acre_types::Epoch;
+
+    #[test]
+    fn task_that_does_not_fit_the_free_memory_is_not_begun() {
+        let rules = LaneRules { lane_bytes: 1 << 28, steps: 8 };
+        let node = NodeId([1; 32]);
+        let task = Task { node, epoch: Epoch(1), seed: Digest([2; 32]), lanes: 7, rules };
+        assert!(has_room(&task, Some(8 << 28)));
+        assert!(!has_room(&task, Some((8 << 28) - 8)));
+        assert!(has_room(&task, None), "the system does not say");
+        assert!(memory_free().is_none_or(|free| free > 0));
+    }
 }

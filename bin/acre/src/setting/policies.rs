@@ -5,7 +5,7 @@
 //! `standard;seed2017;village:cu=3,budget=1000`. The ledger lets a vote add policies and change none.
 
 use acre_codec::List;
-use acre_ledger::mint::{Caps, Certification, Entry, NanoUnits, Policy, Rates, Reward, Uptime};
+use acre_ledger::mint::{Caps, Certification, Entry, NanoUnits, Policy, Reward, Uptime};
 use acre_ledger::{MicroUsd, Parameters};
 use acre_types::{Amount, Text, UnixMs};
 
@@ -29,12 +29,13 @@ pub(super) fn read(parameters: &mut Parameters, text: &str) -> Option<()> {
 fn write_one(policy: &Policy) -> String {
     let tft = |amount: Amount| amount.to_string().trim_end_matches(" TFT").to_owned();
     let mut parts = match &policy.reward {
-        Reward::Monthly(Rates { compute, storage, traffic, ipv4, certified_percent }) => vec![
-            format!("cu={compute}"),
-            format!("su={storage}"),
-            format!("nu={traffic}"),
-            format!("ipv4={ipv4}"),
-            format!("certified={certified_percent}"),
+        Reward::Monthly(rates) => vec![
+            format!("cu={}", rates.compute),
+            format!("idle_cu={}", rates.idle_compute),
+            format!("su={}", rates.storage),
+            format!("nu={}", rates.traffic),
+            format!("ipv4={}", rates.ipv4),
+            format!("certified={}", rates.certified_percent),
         ],
         Reward::Seed { per, grant, vest_months, yearly } => vec![
             format!("per={}", per.0),
@@ -97,6 +98,7 @@ fn set(policy: &mut Policy, key: &str, value: &str) -> Option<()> {
     if let Reward::Monthly(rates) = &mut policy.reward {
         let rate: Option<&mut MicroUsd> = match key {
             "cu" => Some(&mut rates.compute),
+            "idle_cu" => Some(&mut rates.idle_compute),
             "su" => Some(&mut rates.storage),
             "nu" => Some(&mut rates.traffic),
             "ipv4" => Some(&mut rates.ipv4),

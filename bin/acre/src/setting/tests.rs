@@ -103,7 +103,7 @@ fn settings_that_are_no_numbers_are_read_as_they_are_written() {
         |name: &str| ALL.iter().find(|setting| setting.name == name).unwrap().value(&wanted);
     assert_eq!(value("prices.formula"), "1/2,3/4,5/6;7");
     assert_eq!(value("prices.commitments"), "30d:5,1000h:10,90d:90");
-    let village = "village:cu=3,su=0.5,nu=0.03,ipv4=0.005,certified=150,up=900/950,cu_max=2.5,\
+    let village = "village:cu=3,idle_cu=0.12,su=0.5,nu=0.03,ipv4=0.005,certified=150,up=900/950,cu_max=2.5,\
                    su_max=1,budget=1000,least=gold,closes_ms=7,last_period=9";
     assert!(value("minting.policies").contains(village), "{}", value("minting.policies"));
 }

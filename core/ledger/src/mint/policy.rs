@@ -29,8 +29,11 @@ pub type PolicyName = Text<POLICY_NAME_BYTES_MAX>;
 /// What units are worth. A month is [`super::MintInput::month_ms`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Rates {
-    /// For one CU, a month.
+    /// For one CU that is sold, a month; as all that is sold, it is paid as far as it is covered.
     pub compute: MicroUsd,
+    /// For one CU that was measured and is not sold, a month. A machine can be rented for the moments
+    /// at which cores and memory are measured, so this lies below what that costs.
+    pub idle_compute: MicroUsd,
     /// For one SU, a month.
     pub storage: MicroUsd,
     /// For one GB (2^30 bytes) of public traffic.
@@ -39,6 +42,18 @@ pub struct Rates {
     pub ipv4: MicroUsd,
     /// What certified and gold farms get of all that, in percent: 125 is a quarter more.
     pub certified_percent: u16,
+}
+
+impl Rates {
+    /// For a CU that is sold.
+    pub(super) const fn sold(&self) -> MicroUsd {
+        self.compute
+    }
+
+    /// For a CU that is not.
+    pub(super) const fn idle(&self) -> MicroUsd {
+        self.idle_compute
+    }
 }
 
 /// How a policy pays.
@@ -123,13 +138,15 @@ fn name(text: &str) -> PolicyName {
 
 impl Policy {
     /// The rates of the grid that Acre learns from: per month 2.40 USD a CU and 1 USD an SU, 0.03 USD
-    /// a GB, 0.005 USD an address and hour, 25 % more when certified; 95 and 98 % uptime.
+    /// a GB, 0.005 USD an address and hour, 25 % more when certified; 95 and 98 % uptime. A CU that is
+    /// not sold earns a twentieth.
     #[must_use]
     pub fn standard() -> Self {
         Self {
             name: name("standard"),
             reward: Reward::Monthly(Rates {
                 compute: MicroUsd(2_400_000),
+                idle_compute: MicroUsd(120_000),
                 storage: MicroUsd(1_000_000),
                 traffic: MicroUsd(30_000),
                 ipv4: MicroUsd(5_000),
@@ -169,8 +186,10 @@ impl Policy {
         in_range("the least uptime of a policy", diy.max(certified) <= 1000)?;
         match self.reward {
             Reward::Monthly(rates) => {
-                let all = [rates.compute, rates.storage, rates.traffic, rates.ipv4];
+                let Rates { compute, idle_compute, storage, traffic, ipv4, .. } = rates;
+                let all = [compute, storage, traffic, ipv4];
                 in_range("a rate", all.iter().all(|rate| *rate <= RATE_MAX))?;
+                in_range("the rate of idle compute", idle_compute <= compute)?;
                 in_range("the surcharge for certification", rates.certified_percent <= 200)
             }
             Reward::Seed { per, grant, vest_months, yearly } => {

@@ -195,9 +195,10 @@ pub fn receipt(input: &MintInput) -> Result<MintReceipt, MintError> {
     }
     let up_ms = input.up_ms.min(input.due_ms);
     let free = input.capacity.without(&input.sold);
-    let (mut lines, vested_ms) = by_capacity(input, &free, up_ms)?;
-    let (all, _) = by_capacity(input, &input.capacity, up_ms)?;
-    let (sold, sold_owed) = sold(input, &lines, &all)?;
+    let (mut lines, vested_ms) = by_capacity(input, &free, up_ms, Rates::idle)?;
+    let (less, _) = by_capacity(input, &free, up_ms, Rates::sold)?;
+    let (all, _) = by_capacity(input, &input.capacity, up_ms, Rates::sold)?;
+    let (sold, sold_owed) = sold(input, &less, &all)?;
     lines.extend(witness(input, &lines)?);
     lines.extend(sold);
     let sum = sum(&lines)?;
@@ -237,9 +238,13 @@ fn by_capacity(
     input: &MintInput,
     capacity: &Raw,
     up_ms: u64,
+    compute: fn(&Rates) -> MicroUsd,
 ) -> Result<(Vec<MintLine>, u64), MintError> {
     match &input.policy.reward {
-        Reward::Monthly(rates) => Ok((by_units(input, capacity, rates, up_ms)?, input.vested_ms)),
+        Reward::Monthly(rates) => {
+            let lines = by_units(input, capacity, (rates, compute(rates)), up_ms)?;
+            Ok((lines, input.vested_ms))
+        }
         Reward::Seed { .. } => seed(input, capacity, up_ms),
     }
 }
@@ -270,7 +275,7 @@ fn sold(
 fn by_units(
     input: &MintInput,
     capacity: &Raw,
-    rates: &Rates,
+    (rates, rate_of_compute): (&Rates, MicroUsd),
     up_ms: u64,
 ) -> Result<Vec<MintLine>, MintError> {
     let percent = match input.certification {
@@ -283,7 +288,7 @@ fn by_units(
     let storage = capped(storage_units(capacity), caps.storage);
     let time = Some((up_ms, input.month_ms));
     let all = [
-        (MintItem::Compute, compute, rates.compute, time),
+        (MintItem::Compute, compute, rate_of_compute, time),
         (MintItem::Storage, storage, rates.storage, time),
         (MintItem::Traffic, traffic_units(input.traffic), rates.traffic, None),
         (MintItem::Ipv4, ipv4_hours(input.ipv4_ms), rates.ipv4, None),

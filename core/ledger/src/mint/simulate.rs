@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::receipt::{Health, MintInput, receipt};
 use super::units::{Certification, MONTH_MS, MicroUsd, Raw};
 use crate::error::MintError;
-use crate::limits::{FOUNDATION_PERCENT, PLAN_YEARS_MAX};
+use crate::limits::{COVER_PERCENT, FOUNDATION_PERCENT, PLAN_YEARS_MAX};
 use crate::object::Prices;
 
 /// A farm that somebody thinks of: some nodes of one kind.
@@ -119,13 +119,13 @@ fn month_of(plan: &FarmPlan, period: u64, vested_ms: u64) -> MintInput {
     }
 }
 
-/// The part of the foundation of what tenants pay for this traffic at the list price of a new grid.
+/// What is covered of what tenants pay for this traffic at the list price of a new grid.
 fn traffic_cover(plan: &FarmPlan) -> Amount {
     let worth = u128::from(plan.traffic.0)
         .saturating_mul(Prices::default().traffic_gib.0.into())
-        .saturating_mul(FOUNDATION_PERCENT.into())
+        .saturating_mul(FOUNDATION_PERCENT.saturating_mul(COVER_PERCENT).into())
         .saturating_mul(Amount::UNITS_PER_TFT.into());
-    let below = (100_u128 << 30).saturating_mul(u128::from(plan.price.0));
+    let below = (10_000_u128 << 30).saturating_mul(u128::from(plan.price.0));
     Amount(u64::try_from(worth.checked_div(below).unwrap_or(0)).unwrap_or(u64::MAX))
 }
 

@@ -75,15 +75,36 @@ fn example_of_the_documentation_by_hand() {
         amount: Amount(amount),
     };
     let wanted = [
-        // 7.75 CU x 2.40 USD x 720 / 730.8
-        line(MintItem::Compute, 7_750_000_000, 240_000_000, 18_325_123_152, 2_290_640_394),
+        // 7.75 CU, not sold, x 0.12 USD x 720 / 730.8
+        line(MintItem::Compute, 7_750_000_000, 12_000_000, 916_256_157, 114_532_019),
         // 6.656 SU x 1 USD x 720 / 730.8
         line(MintItem::Storage, 6_656_000_000, 100_000_000, 6_557_635_467, 819_704_433),
         // 2 % x 1400 / 1440 of both
-        line(MintItem::Witness, 1_400_000_000_000, 0, 0, 60_478_927),
+        line(MintItem::Witness, 1_400_000_000_000, 0, 0, 18_165_708),
     ];
     assert_eq!(made.lines.to_vec(), wanted);
-    assert_eq!((made.reason, made.total), (Reason::Paid, Amount(3_170_823_754)));
+    assert_eq!((made.reason, made.total), (Reason::Paid, Amount(952_402_160)));
+}
+
+/// All of the memory is sold, so no CU is idle.
+#[test]
+fn compute_that_is_sold_earns_the_higher_rate_as_far_as_it_is_covered() {
+    let of = |sold_cover| {
+        let sold = Raw { memory: Bytes(32 * GIB), ..Raw::default() };
+        let sold_cover = Amount(sold_cover);
+        receipt(&MintInput { honest: 0, sold, sold_cover, ..example() }).unwrap()
+    };
+    let amount = |of: &MintReceipt, item| {
+        of.lines.iter().find(|line| line.item == item).map_or(0, |line| line.amount.0)
+    };
+    let covered = of(u64::MAX);
+    // 7.75 CU x 2.40 USD x 720 / 730.8, at 0.08 USD a token.
+    assert_eq!(covered.sold(), Amount(2_290_640_394));
+    assert_eq!(amount(&covered, MintItem::Compute), 0);
+    assert_eq!((of(0).sold(), of(0).sold_owed), (Amount(0), Amount(2_290_640_394)));
+    let idle = receipt(&MintInput { honest: 0, ..example() }).unwrap();
+    assert_eq!(amount(&idle, MintItem::Compute), 114_532_019);
+    assert_eq!(idle.sold(), Amount(0));
 }
 
 #[test]

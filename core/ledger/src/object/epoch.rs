@@ -162,10 +162,11 @@ pub struct ChaseParams {
 }
 
 impl Default for ChaseParams {
-    /// A thousand reads within a second are those of no disk that spins; past 40 ms a read it is none at
-    /// all. Whoever makes up a tenth of them passes 16 probes with 19 %.
+    /// A thousand reads within a second are those of no disk that spins; past 80 ms a read it is none at
+    /// all, even one that seven others read from at the same time. Whoever makes up a tenth of them
+    /// passes 16 probes with 19 %.
     fn default() -> Self {
-        Self { steps: 1024, probes: 16, solid_us: 1_000, spinning_us: 40_000 }
+        Self { steps: 1024, probes: 16, solid_us: 1_000, spinning_us: 80_000 }
     }
 }
 
@@ -361,7 +362,7 @@ mod tests {
         refused(|rules| rules.chase.probes = 0);
         refused(|rules| rules.chase.probes = 33);
         refused(|rules| rules.chase.solid_us = 0);
-        refused(|rules| rules.chase.solid_us = 40_001);
+        refused(|rules| rules.chase.solid_us = 80_001);
         refused(|rules| rules.chase.spinning_us = 300_000);
         assert_eq!(CapacityRules::default().check(), Ok(()));
         assert_eq!(CapacityRules::local().check(), Ok(()));

@@ -70,7 +70,7 @@ pub use terms::{ContractRules, Grace, GraceRules};
 pub use twin::{
     KeyRole, PhonebookRules, Recovery, RecoveryPlan, Twin, TwinKey, TwinKeys, TwinState,
 };
-pub use units::{capacity_units, proven_units};
+pub use units::proven_units;
 pub use witness::{Failures, Finding, Heard, Tally, Verdict, Verdicts, WHOLE};
 
 /// What may stand in the map.

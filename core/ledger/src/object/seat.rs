@@ -103,7 +103,7 @@ pub enum SeatsBy {
         /// Least stake to be eligible.
         min: Amount,
     },
-    /// Proven capacity of the candidate's own nodes, in [`crate::capacity_units`].
+    /// Proven capacity of the candidate's own nodes, in units: see [`crate::proven_units`].
     ProvenCapacity {
         /// Least capacity to be eligible.
         min: u64,

@@ -10,6 +10,7 @@ use crate::bill::{self, Drawn, by_weight, earned};
 use crate::error::{Refusal, StateError};
 use crate::event::Event;
 use crate::key::{BillAt, TheTotals};
+use crate::limits::COVER_PERCENT;
 use crate::object::{
     BillEntry, BillLine, Closing, Contract, ContractKind, Deposit, Lock, Parts, Purse, Reward,
     Shares,
@@ -127,12 +128,12 @@ impl Work<'_> {
         self.credit(contract.owner, pay.refund)?;
         (pay.penalty, pay.fined) = self.penalize(contract, pay.net, served)?;
         self.give(contract, pay.net, &served.parts, pay.shares)?;
-        let taken = taken(pay.shares);
+        let cover = covered(pay.shares);
         match (purse, contract.workload()) {
             (Purse::Use, Some(workload)) => {
-                self.cover_traffic(workload.node, Bytes(part), taken)?;
+                self.cover_traffic(workload.node, Bytes(part), cover)?;
             }
-            _ => self.cover(contract, pay.net, &served.parts, taken)?,
+            _ => self.cover(contract, pay.net, &served.parts, cover)?,
         }
         self.write_line(contract, span, BillEntry::Pay(pay))
     }
@@ -168,7 +169,7 @@ impl Work<'_> {
         contract.paid = sum(contract.paid, recall.net)?;
         self.unlock(recall.net)?;
         self.give(contract, recall.net, &recall.parts, recall.shares)?;
-        self.cover(contract, recall.net, &recall.parts, taken(recall.shares))?;
+        self.cover(contract, recall.net, &recall.parts, covered(recall.shares))?;
         let span = Span { from: contract.since.min(until), to: until };
         self.write_line(contract, span, BillEntry::Recall(recall))
     }
@@ -231,14 +232,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What the foundation and the fire got for storage, workloads and nodes rented whole is what may
-    /// be minted for what is sold at these nodes.
-    fn cover(&mut self, contract: &Contract, net: Amount, parts: &Parts, taken: Amount) -> Done {
+    /// Part of what the foundation and the fire got for storage, workloads and nodes rented whole may be
+    /// minted for what is sold at these nodes.
+    fn cover(&mut self, contract: &Contract, net: Amount, parts: &Parts, cover: Amount) -> Done {
         if contract.nodes().is_empty() {
             return Ok(());
         }
         let weights: Vec<_> = earned(net, parts).iter().map(|earned| earned.paid).collect();
-        for (id, share) in contract.nodes().iter().zip(by_weight(taken, &weights)) {
+        for (id, share) in contract.nodes().iter().zip(by_weight(cover, &weights)) {
             self.cover_sold(*id, Amount(share))?;
         }
         Ok(())
@@ -282,9 +283,10 @@ impl Work<'_> {
     }
 }
 
-/// What the foundation and the fire get.
-fn taken(shares: Shares) -> Amount {
-    Amount(shares.foundation.0.saturating_add(shares.burned.0))
+/// What may be minted for what was sold: a part of what the foundation and the fire get of its price.
+fn covered(shares: Shares) -> Amount {
+    let taken = shares.foundation.0.saturating_add(shares.burned.0);
+    bill::share_of(Amount(taken), COVER_PERCENT, 100)
 }
 
 fn sum(a: Amount, b: Amount) -> Done<Amount> {
