@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::farm::find;
 use super::node::present_epoch;
-use super::person::{Person, failure};
+use super::person::Person;
 use super::show;
+use crate::asking::failure;
 use crate::cli::Level;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

@@ -13,8 +13,9 @@ use acre_ledger::{
 use acre_types::{AccountId, Amount, NodeId, PublicKey, Text};
 use serde_json::json;
 
-use super::person::{Person, failure};
+use super::person::Person;
 use super::show;
+use crate::asking::failure;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;

@@ -9,8 +9,9 @@ use acre_ledger::{BillEntry, BillLine, Contract};
 use acre_types::{Amount, ContractId};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::{failure, reader};
 use crate::cli::{Contract as Command, Service};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

@@ -7,7 +7,7 @@ use acre_erasure::Kernel;
 use acre_types::UnixMs;
 use serde_json::{Value, json};
 
-use super::person::reader;
+use crate::asking::reader;
 use crate::exit::{Code, Failure, Outcome};
 use crate::grid::up;
 use crate::home::Home;

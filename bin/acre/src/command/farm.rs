@@ -7,8 +7,9 @@ use acre_ledger::{Action, Farm, JoinToken, SignedJoinToken};
 use acre_types::{AccountId, FarmId, Text, UnixMs};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::{attest, show, stake};
+use crate::asking::{failure, reader};
 use crate::cli::Farm as Command;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

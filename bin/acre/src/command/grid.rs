@@ -74,7 +74,7 @@ pub(crate) fn new(new: &NewGrid, out: &Output) -> Outcome {
     let genesis = genesis(new)?;
     // Whatever is wrong with it is told now, not by validators that do not start.
     let wrong = |error: &dyn std::error::Error| {
-        Failure::new(Code::Usage, super::person::causes(error)).state("no genesis was written")
+        Failure::new(Code::Usage, crate::asking::causes(error)).state("no genesis was written")
     };
     let state = genesis.state().map_err(|error| wrong(&error))?;
     write_file(&new.out, &genesis.to_bytes())?;

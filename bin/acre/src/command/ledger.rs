@@ -5,8 +5,8 @@ use acre_ledger::{AnyObject, Handle, Key};
 use acre_types::{Digest, Height};
 use serde_json::{Value, json};
 
-use super::person::{causes, failure, reader};
 use super::show;
+use crate::asking::{causes, failure, reader};
 use crate::cli::Ledger;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};

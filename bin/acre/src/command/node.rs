@@ -5,8 +5,9 @@ use acre_ledger::{Action, EpochState, Node, NodeState, PowerOf, SignedJoinToken,
 use acre_types::{Bytes, Epoch, NodeId};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::{failure, reader};
 use crate::cli::Join;
 use crate::context;
 use crate::exit::{Code, Failure, Outcome};

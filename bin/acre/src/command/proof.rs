@@ -9,8 +9,8 @@ use acre_ledger::Key;
 use serde_json::{Value, json};
 
 use super::ledger::key;
-use super::person::{failure, reader};
 use super::show;
+use crate::asking::{failure, reader};
 use crate::cli::Proof;
 use crate::context::{Context, genesis_at};
 use crate::exit::{Code, Failure, Outcome};
@@ -74,7 +74,7 @@ fn verify(home: &Home, file: &Path, grid: Option<&Path>, out: &Output) -> Outcom
                 ProofFileError::OtherGrid { .. } => Code::Denied,
                 _ => Code::Damaged,
             };
-            Failure::new(code, super::person::causes(&error)).state("it shows nothing")
+            Failure::new(code, crate::asking::causes(&error)).state("it shows nothing")
         })?;
     let report = report(&proven);
     out.data(&report, || show::lines(&report));

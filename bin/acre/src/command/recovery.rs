@@ -14,8 +14,9 @@ use acre_ledger::{
 use acre_types::{PublicKey, Signature};
 use serde_json::json;
 
-use super::person::{Person, failure};
+use super::person::Person;
 use super::{show, twin};
+use crate::asking::failure;
 use crate::cli::IdRecovery;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::{Home, write_file};

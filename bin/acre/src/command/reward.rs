@@ -6,8 +6,9 @@ use acre_ledger::{Action, EarningsOf, MintReceiptObject, MintReceiptOf, Node, Th
 use acre_types::{Amount, FarmId, NodeId};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::{failure, reader};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;
 use crate::output::Output;
@@ -128,7 +129,7 @@ pub(crate) async fn claim(home: &Home, farm: FarmId, out: &Output) -> Outcome {
     // One after the other: that one node has nothing to claim must not keep the next from it.
     for ((node, _), action) in nodes.iter().zip(actions) {
         let claimed = person.ledger.submit(&person.key(), action).await;
-        let why = claimed.as_ref().err().map(|error| super::person::causes(error));
+        let why = claimed.as_ref().err().map(|error| crate::asking::causes(error));
         values.push(json!({ "node": node, "claimed": claimed.is_ok(), "why_not": why }));
     }
     out.data(&json!({ "farm": farm, "nodes": values }), || {

@@ -6,8 +6,9 @@ use acre_types::{Amount, FarmId};
 use serde_json::json;
 
 use super::farm::find;
-use super::person::{Person, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::reader;
 use crate::cli::FarmMembers;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

@@ -15,10 +15,10 @@ use acre_store::machine::ShardState;
 use acre_types::{Bytes, Profile};
 use serde_json::{Value, json};
 
+use crate::asking::{connected, kept_in};
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
-use crate::grid::bootstrap::{connected, kept_in};
 use crate::home::Home;
 use crate::output::{Bar, Output};
 use crate::random;
@@ -78,7 +78,7 @@ pub(crate) fn failure(error: ClientError) -> anyhow::Error {
         ClientError::Damaged { .. } => failure
             .state("no file was written")
             .hint("acre explain NAME shows which shards are left"),
-        ClientError::Ledger(error) => return super::person::ledger_failure(error, failure).into(),
+        ClientError::Ledger(error) => return crate::asking::ledger_failure(error, failure).into(),
         ClientError::OutcomeUnknown { .. } => {
             failure.hint("acre ls shows whether it happened; the same command again is safe")
         }

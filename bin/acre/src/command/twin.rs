@@ -5,8 +5,9 @@ use acre_codec::{Blob, List};
 use acre_ledger::{Action, Handle, KeyRole, Twin, TwinKey, TwinKeys, TwinOf, TwinState};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::{failure, reader};
 use crate::cli::{IdHandle, IdKey, Role};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

@@ -13,11 +13,11 @@ use acre_types::PublicKey;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::person::{failure, reader};
 use super::show;
+use crate::asking::ledger_client;
+use crate::asking::{failure, reader};
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
-use crate::grid::bootstrap::ledger_client;
 use crate::grid::control::GridStatus;
 use crate::home::Home;
 use crate::output::Output;

@@ -9,8 +9,9 @@ use acre_ledger::{
 use acre_types::{AccountId, Amount, Height, NodeId, Text};
 use serde_json::{Value, json};
 
-use super::person::{Person, failure, reader};
+use super::person::Person;
 use super::show;
+use crate::asking::{failure, reader};
 use crate::cli::{Admitted, Cast, Change, Propose, Vote, VoteSide};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

@@ -7,7 +7,8 @@ use acre_ledger::{Action, Event};
 use acre_types::Height;
 use serde_json::{Value, json};
 
-use super::person::{Person, failure};
+use super::person::Person;
+use crate::asking::failure;
 use crate::cli::Wallet;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

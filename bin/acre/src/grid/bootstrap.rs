@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acre_chain::LedgerClient;
@@ -11,7 +10,6 @@ use acre_crypto::{Phrase, Secret, SigningKey};
 use acre_ledger::{
     Action, CapacityRules, Genesis, GridKind, JoinToken, Parameters, SignedJoinToken, Validator,
 };
-use acre_net::{Endpoint, StaticBook};
 use acre_store::keys::Identity;
 use acre_types::{AccountId, Amount, Bytes, FarmId, NodeId, Text, UnixMs};
 use anyhow::{Context as _, anyhow};
@@ -22,7 +20,7 @@ use super::plan::{self, Place};
 use super::port::Ports;
 use super::process::{self, Running, Spec};
 use super::supervisor::Supervisor;
-use crate::asking::with_manner;
+use crate::asking::ledger_client;
 use crate::context::{self, Context, Peer};
 use crate::exit::Outcome;
 use crate::home::{Home, write_secret};
@@ -103,44 +101,6 @@ pub(crate) async fn start(home: &Home, plan: Plan, say: Progress<'_>) -> Outcome
     let gateway = process::start(&spec).await?;
     supervisor.adopt(Kind::Gateway, spec, None, gateway);
     Ok(supervisor)
-}
-
-/// A ledger client of a process that only dials, and trusts the genesis alone.
-pub(crate) async fn ledger_client(context: &Context) -> Outcome<LedgerClient> {
-    client_with(context, acre_chain::client::Options::default()).await
-}
-
-/// The same, which begins from the checkpoint in a file and keeps newer ones there.
-pub(crate) async fn ledger_client_in(context: &Context, file: &Path) -> Outcome<LedgerClient> {
-    client_with(context, kept_in(file, context)?).await
-}
-
-/// Begins from the checkpoint in a file and keeps newer ones there.
-pub(crate) fn kept_in(file: &Path, context: &Context) -> Outcome<acre_chain::client::Options> {
-    acre_chain::client::Options::in_file(file, &context.genesis)
-        .with_context(|| file.display().to_string())
-}
-
-async fn client_with(
-    context: &Context,
-    options: acre_chain::client::Options,
-) -> Outcome<LedgerClient> {
-    let key = SigningKey::from_seed(random::secret()?);
-    Ok(connected(context, &key, options).await?.0)
-}
-
-/// A client with the endpoint and the address book that it uses: it learns from the ledger which
-/// validators there are.
-pub(crate) async fn connected(
-    context: &Context,
-    key: &SigningKey,
-    options: acre_chain::client::Options,
-) -> Outcome<(LedgerClient, Endpoint, Arc<StaticBook>)> {
-    let book: Arc<StaticBook> = Arc::new(context.validators.iter().copied().collect());
-    let endpoint = Endpoint::bind(key, None, Arc::clone(&book) as _).await?;
-    let keys = context.validators.iter().map(|(key, _)| *key).collect();
-    let options = with_manner(options.with_book(Arc::clone(&book)));
-    Ok((LedgerClient::with(&context.genesis, endpoint.clone(), keys, options), endpoint, book))
 }
 
 fn seed(grid: &Path) -> Outcome<Secret> {

@@ -14,10 +14,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::bootstrap::{self, Plan, ledger_client};
+use super::bootstrap::{self, Plan};
 use super::control::{self, Answer, GridStatus, Request};
 use super::process;
 use super::supervisor::listen;
+use crate::asking::ledger_client;
 use crate::cli;
 use crate::command::node::MIN_CAPACITY;
 use crate::context::{self, Context};

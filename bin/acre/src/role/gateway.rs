@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::Keeper;
+use crate::asking::connected;
 use crate::context::Context;
 use crate::exit::Outcome;
-use crate::grid::bootstrap::connected;
 use crate::grid::process::Ready;
 
 /// A node that has not said how it is by then counts as down on the page.

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::Keeper;
-use crate::command::person::failure;
+use crate::asking::failure;
 use crate::context::Context;
 use crate::exit::{Code, Failure, Outcome};
 use crate::grid::process::Ready;

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::make::{digest, ended};
 use super::{Data, find, missing};
-use crate::command::person::{Person, failure};
+use crate::asking::failure;
+use crate::command::person::Person;
 use crate::command::show;
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

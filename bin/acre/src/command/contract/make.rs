@@ -13,8 +13,9 @@ use acre_types::{AccountId, Amount, ContractId, Digest, NodeId, UnixMs};
 use serde_json::{Value, json};
 
 use super::refunded;
+use crate::asking::failure;
 use crate::cli::{Offer, Term, Workload};
-use crate::command::person::{Person, failure};
+use crate::command::person::Person;
 use crate::command::{node, show};
 use crate::exit::{Code, Failure, Outcome};
 use crate::home::Home;

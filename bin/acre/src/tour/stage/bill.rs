@@ -7,8 +7,9 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::{Shown, Stage};
+use crate::asking::failure;
 use crate::command::contract::tft;
-use crate::command::person::{Person, failure};
+use crate::command::person::Person;
 use crate::command::show;
 use crate::exit::Outcome;
 

@@ -11,7 +11,8 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 
 use super::{EPOCH_SECONDS, Shown, Stage, until};
-use crate::command::person::{self, failure};
+use crate::asking::{failure, reader};
+use crate::command::person::Person;
 use crate::command::reward;
 use crate::context::Context;
 use crate::exit::Outcome;
@@ -40,7 +41,7 @@ impl Stage {
         let home = Home::find(Some(self.folder.join("farmer")))?;
         home.keep(&Phrase::from_entropy(random::bytes()?))?;
         Context::adopt(&home, self.home.root())?;
-        let account = person::Person::of(&home).await?.account().to_string();
+        let account = Person::of(&home).await?.account().to_string();
         Self::acre(&self.home, &["wallet", "send", &account, FEES_TFT]).await?.well()?;
 
         let farm = Self::acre(&home, &["farm", "create", FARM]).await?.well()?;
@@ -70,7 +71,7 @@ impl Stage {
         let process = process::start(&spec).await?;
         fs::remove_file(file)?;
 
-        let ledger = person::reader(&self.home).await?;
+        let ledger = reader(&self.home).await?;
         let known = ledger.node(node).await.map_err(failure)?;
         let known = known.context("the node is on the ledger")?;
         ensure!(known.farm == farm, "the node joined farm {}, not {farm}", known.farm);
@@ -95,7 +96,7 @@ impl Stage {
     /// Waits for what witnesses report, has it paid, and computes every receipt again.
     pub(in crate::tour) async fn farmer_earns(&mut self) -> Outcome<Shown> {
         let farmer = self.farmer.as_ref().context("the farmer has joined")?;
-        let ledger = person::reader(&farmer.home).await?;
+        let ledger = reader(&farmer.home).await?;
         let mut lines = vec![format!(
             "Her node joined in epoch {}. Each epoch three others, drawn by lot, visit it and report:",
             farmer.joined
@@ -127,7 +128,7 @@ impl Stage {
 
 impl Farmer {
     pub(super) async fn account(&self) -> Outcome<AccountId> {
-        Ok(person::Person::of(&self.home).await?.account())
+        Ok(Person::of(&self.home).await?.account())
     }
 
     /// What was minted for her node, and all receipts of it, of one moment: a payment in between

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::{Shown, Stage};
-use crate::command::person::{failure, reader};
+use crate::asking::{failure, reader};
 use crate::exit::Outcome;
 
 /// All tokens there are, and where they came from.

@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 
 use super::{Shown, Stage, until};
+use crate::asking::ledger_client;
 use crate::context::Context;
 use crate::exit::Outcome;
-use crate::grid::bootstrap::ledger_client;
 use crate::grid::control::{Kind, Request, quorum};
 use crate::grid::up;
 
