@@ -137,6 +137,21 @@ fn proves_a_block_by_a_descendants_certificate_only_along_the_chain() {
     let gap = [blocks[2].clone(), blocks[4].clone(), blocks[5].clone()];
     let error = proof(&gap).verify(&keys, namespace).unwrap_err();
     assert!(matches!(error, Error::BrokenChain), "{error:?}");
+    // Another block of the same height is not the one that the next names.
+    let same_height = (0..blocks[4].header.len()).filter_map(|position| {
+        let mut forged = blocks[4].header.to_vec();
+        forged[position] ^= 1;
+        let decoded = Header::decode(&forged).ok()?;
+        (decoded.height() == header.height() + 2).then(|| forged.into())
+    });
+    let mut count = 0;
+    for forged in same_height {
+        let forged = Recorded { header: forged, ..blocks[4].clone() };
+        let error = proof(&[forged, blocks[5].clone()]).verify(&keys, namespace).unwrap_err();
+        assert!(matches!(error, Error::BrokenChain), "{error:?}");
+        count += 1;
+    }
+    assert!(count > 64, "roots and hashes were forged: {count}");
     for wrong in [proof(&[]), proof(&vec![blocks[5].clone(); 65])] {
         let error = wrong.verify(&keys, namespace).unwrap_err();
         assert!(matches!(error, Error::BrokenChain), "{error:?}");
