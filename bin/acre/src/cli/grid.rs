@@ -22,7 +22,7 @@ pub(crate) enum Ledger {
     },
     /// An object with its proof: account ID, twin HANDLE, farm N, node ID, contract N, totals.
     Get {
-        /// account, twin, farm, node, contract, totals or parameters; and grid, epoch, beacon, seats,
+        /// account, twin, farm, node, contract, totals or parameters; and grid, epoch, beacon, muster, seats,
         /// candidate KEY, proposal N, earnings NODE, receipt NODE/PERIOD.
         kind: String,
         /// Which one.

@@ -98,6 +98,7 @@ pub(super) fn key(kind: &str, id: Option<&str>) -> Outcome<Key> {
         "grid" => Key::Grid,
         "epoch" => Key::Epoch,
         "beacon" => Key::Beacon,
+        "muster" => Key::Muster,
         "seats" => Key::Seats,
         "candidate" => Key::Candidate(id(kind)?.parse().map_err(parse_error)?),
         "proposal" => {
