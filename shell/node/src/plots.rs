@@ -64,7 +64,12 @@ impl Plots {
                 Some((region, Ok(root))) => {
                     plots.roots().insert(region, root);
                 }
-                _ => fs::remove_file(entry.path())?,
+                // That it cannot be read now is no proof that it is not whole.
+                Some((_, Err(error))) if error.kind() != io::ErrorKind::InvalidData => {
+                    return Err(error);
+                }
+                _ if entry.file_type()?.is_file() => fs::remove_file(entry.path())?,
+                _ => {}
             }
         }
         Ok(plots)
@@ -278,6 +283,25 @@ mod tests {
         settle(&plots, 1);
         assert_eq!(plots.items(), items[..1]);
         assert_eq!(open(dir.path()).items(), items[..1]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_now_is_not_thrown_away() {
+        let dir = tempfile::tempdir().unwrap();
+        settle(&open(dir.path()), 2);
+        fs::create_dir(dir.path().join("lost+found")).unwrap();
+        let region = dir.path().join("region-00000001");
+        let kept = dir.path().with_extension("kept");
+        fs::rename(&region, &kept).unwrap();
+        // Of itself: no file is opened through it.
+        std::os::unix::fs::symlink(&region, &region).unwrap();
+        assert!(Plots::open(dir.path(), NODE, RULES).is_err());
+        fs::remove_file(&region).unwrap();
+        fs::rename(&kept, &region).unwrap();
+        assert_eq!(open(dir.path()).items().len(), 2);
+        fs::write(&region, "half").unwrap();
+        assert_eq!(open(dir.path()).items().len(), 1);
+        assert!(!region.exists() && dir.path().join("lost+found").exists());
     }
 
     /// Everything that is believed is what the rules give: bytes, stored tree and root.

@@ -78,7 +78,7 @@ impl Shelf {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Whether somebody asked for something just now.
+    /// Whether somebody was served just now.
     pub(crate) fn is_busy(&self) -> bool {
         let asked = self.asked.load(Ordering::Relaxed);
         asked > 0 && u128::from(self.tick().saturating_sub(asked)) < BUSY.as_millis()
@@ -86,11 +86,16 @@ impl Shelf {
 
     /// Answers one message.
     pub async fn answer(&self, message: Message) -> Message {
-        self.asked.store(self.tick(), Ordering::Relaxed);
         let Ok(request) = decode_request(&message.meta) else {
             return reply(Err(Refusal::Malformed));
         };
-        reply(self.take(request, message.body).await)
+        let is_plain = matches!(request, Request::Status | Request::Locate { .. });
+        let taken = self.take(request, message.body).await;
+        // What is refused or costs nothing must not hold up the making of plots.
+        if taken.is_ok() && !is_plain {
+            self.asked.store(self.tick(), Ordering::Relaxed);
+        }
+        reply(taken)
     }
 
     async fn take(&self, request: Request, body: Body) -> Result<(Reply, Body), Refusal> {

@@ -347,3 +347,18 @@ async fn nonsense_is_malformed() {
         assert_eq!(decode_reply(&reply.meta).unwrap(), Reply::Refused(Refusal::Malformed));
     }
 }
+
+/// Two packets a second must not keep a node from making its plots.
+#[tokio::test]
+async fn only_who_is_served_makes_the_node_busy() {
+    let bench = Bench::new(contract(Bytes(1 << 20)));
+    let nonsense = Message::new(b"nonsense".to_vec(), Vec::new());
+    let refused = bench.shelf.answer(nonsense).await;
+    assert_eq!(decode_reply(&refused.meta).unwrap(), Reply::Refused(Refusal::Malformed));
+    assert!(matches!(bench.ask(Request::Status).await, Reply::Status(_)));
+    let other = shard(&bench.writer, ContractId(CONTRACT.0 + 7), 5, 0);
+    assert!(matches!(bench.put(&other).await, Reply::Refused(_)));
+    assert!(!bench.shelf.is_busy());
+    assert_eq!(bench.put(&shard(&bench.writer, CONTRACT, 5, 0)).await, Reply::Stored);
+    assert!(bench.shelf.is_busy());
+}
