@@ -25,7 +25,7 @@ use acre_ledger::{
 };
 use acre_types::{Amount, ContractId, FarmId, Height, Profile, UnixMs};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
 use common::{account, genesis, key, node};
 use ops::{NODES, Op, PEOPLE, Twist, first_places, id_of, op, twist};
@@ -251,9 +251,8 @@ fn blocks() -> impl Strategy<Value = Blocks> {
 
 #[test]
 fn ledger_agrees_with_a_plain_model() {
-    let config = Config { cases: 128, failure_persistence: None, ..Config::default() };
     let reached = RefCell::new(BTreeMap::<String, u32>::new());
-    let mut runner = TestRunner::new(config);
+    let mut runner = TestRunner::new(common::cases(128));
     let outcome = runner.run(&blocks(), |blocks| {
         for (kind, times) in run(blocks)? {
             *reached.borrow_mut().entry(kind).or_default() += times;

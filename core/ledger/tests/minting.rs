@@ -336,9 +336,7 @@ fn run(grid: &mut Grid, op: &Op) -> Result<Vec<Event>, Refusal> {
 #[test]
 fn no_token_without_a_receipt_whatever_happens() {
     let reached = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
-    let config =
-        ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let mut runner = proptest::test_runner::TestRunner::new(common::cases(96));
     let outcome = runner.run(&ops(), |ops| {
         let mut grid = Grid::roomy();
         for op in &ops {

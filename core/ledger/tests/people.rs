@@ -18,7 +18,7 @@ use acre_ledger::{
 };
 use acre_types::{Amount, Height, UnixMs};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 
 use common::{Grid, account, genesis, key, text};
 use plain::{DEPOSIT, GRANT, LOCK_MS, Op, PEOPLE, Plain, QUARANTINE_MS, RULES, VOTING_MS};
@@ -201,10 +201,9 @@ fn handles_and_votes_agree_with_a_plain_model() {
         all.extend(blocks);
         all
     });
-    let config = Config { cases: 192, failure_persistence: None, ..Config::default() };
     let reached = RefCell::new(Reached::new());
-    let outcome =
-        TestRunner::new(config).run(&blocks, |blocks| run(&blocks, &mut reached.borrow_mut()));
+    let outcome = TestRunner::new(common::cases(192))
+        .run(&blocks, |blocks| run(&blocks, &mut reached.borrow_mut()));
     if let Err(error) = outcome {
         panic!("{error}");
     }
